@@ -1,0 +1,20 @@
+//! Shut an API key out.
+
+use super::{Answer, Decision};
+use crate::change::Change;
+use crate::id::{KeyId, Namespace};
+use crate::reply::Refusal;
+use crate::table::Table;
+
+pub(super) fn revoke_key(
+    table: &Table,
+    key_id: &KeyId,
+    namespace: Option<&Namespace>,
+) -> Result<Decision, Refusal> {
+    let key = table
+        .keys()
+        .get(key_id)
+        .filter(|key| namespace.is_none_or(|n| *n == key.namespace))
+        .ok_or_else(|| Refusal::NoSuchKey(key_id.to_string()))?;
+    Ok(Decision::change(Change::KeyRevoked(key_id.clone()), Answer::Key(key.clone())))
+}

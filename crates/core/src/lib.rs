@@ -1,0 +1,46 @@
+//! The lock table of Leasehold, and what it promises. Pure: no IO, no clock, no randomness.
+//!
+//! A command goes in, a decision comes out ([`Table::decide`]), and only [`Table::apply`] changes
+//! anything, in live operation and in recovery alike. [`Table::execute`] does both and notes the
+//! rows that have to be durable before the reply may leave.
+//!
+//! # Promises
+//! - **I1 exclusion.** At no point of the committed history does a lock have a reader and a writer,
+//!   or two writers where it is write-exclusive.
+//! - **I2 acknowledged means durable.** No reply leaves before the state that it rests on is
+//!   committed: a grant, a release, and also a refusal or a read that saw an uncommitted change.
+//! - **I3 fencing.** Every grant carries a [`FencingToken`] from one sequence that only grows.
+//! - **I4 no early release.** A hold is never given away before its timeout has passed since the
+//!   acquire or refresh that was acknowledged last. After recovery every live hold starts its full
+//!   timeout anew: late is safe, early is not.
+//! - **I5 no resurrection.** Refreshing what has ended never acquires it again.
+//! - **I7 bounded.** Everything has a limit ([`Limits`], the lengths of ids) with a clear refusal.
+//!
+//! (I6, fairness among waiters, comes with waiting.)
+
+mod change;
+mod command;
+mod decide;
+mod id;
+mod key;
+mod limits;
+mod lock;
+mod reply;
+mod row;
+mod table;
+mod time;
+mod token;
+
+pub use change::{Change, EndCause};
+pub use command::{Command, Detail, HoldKey, Mode};
+pub use decide::{Answer, Decision};
+pub use id::{
+    IdError, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES, Namespace, ProcessId,
+};
+pub use key::{ApiKey, KeyHash, MAX_LABEL_BYTES, Role};
+pub use limits::Limits;
+pub use reply::{HoldView, LockState, LockView, Refusal, Reply};
+pub use row::{Batch, Row, RowKey, RowWrite};
+pub use table::{Effects, Occupancy, Recovery, Table, Violation};
+pub use time::{Mono, Now, TimeoutSecs, Wall};
+pub use token::FencingToken;

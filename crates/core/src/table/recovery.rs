@@ -1,0 +1,100 @@
+//! From a store's rows back to a table. Rows may come in any order; what they say is checked.
+
+use thiserror::Error;
+
+use super::Table;
+use crate::change::Change;
+use crate::command::HoldKey;
+use crate::limits::Limits;
+use crate::row::Row;
+use crate::time::{Now, TimeoutSecs, Wall};
+use crate::token::FencingToken;
+
+/// What the rows of a store say that cannot be true. The store's content is damaged.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Violation {
+    /// A hold without a lock.
+    #[error("{0:?} is held, but there is no such lock")]
+    HoldWithoutLock(HoldKey),
+    /// I1.
+    #[error("I1: {0:?} is held beside a hold that it excludes")]
+    Exclusion(HoldKey),
+    /// I3: a token was given out twice, or is ahead of the sequence.
+    #[error("I3: {hold:?} has token {token}, which another hold has too or the sequence ({sequence}) has not reached")]
+    Token {
+        /// The hold.
+        hold: HoldKey,
+        /// Its token.
+        token: FencingToken,
+        /// The stored sequence.
+        sequence: FencingToken,
+    },
+}
+
+struct StoredHold {
+    hold: HoldKey,
+    token: FencingToken,
+    timeout: TimeoutSecs,
+    acquired_at: Wall,
+}
+
+/// Takes a store's rows one by one and ends as a [`Table`].
+pub struct Recovery {
+    table: Table,
+    holds: Vec<StoredHold>,
+}
+
+impl Recovery {
+    /// Starts with an empty table.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { table: Table::new(limits), holds: Vec::new() }
+    }
+
+    /// Takes one row. Holds wait until all locks are known.
+    pub fn row(&mut self, row: Row) {
+        match row {
+            Row::Lock { namespace, lock_id, uid, is_write_exclusive, created_at, updated_at } => {
+                self.table.apply(Change::LockCreated {
+                    namespace,
+                    lock_id,
+                    uid,
+                    is_write_exclusive,
+                    created_at,
+                    updated_at,
+                });
+            }
+            Row::Hold { hold, token, timeout, acquired_at } => {
+                self.holds.push(StoredHold { hold, token, timeout, acquired_at });
+            }
+            Row::Key(key) => self.table.apply(Change::KeyCreated(key)),
+            Row::Sequence(token) => self.table.apply(Change::SequenceAdvanced(token)),
+        }
+    }
+
+    /// The table as the rows say, every live hold with its full timeout from `now` (I4).
+    ///
+    /// # Errors
+    /// [`Violation`] if the rows contradict each other or a promise.
+    pub fn finish(self, now: Now) -> Result<Table, Violation> {
+        let Self { mut table, mut holds } = self;
+        holds.sort_unstable_by_key(|stored| stored.token);
+        let sequence = table.last_token;
+        let mut last = None;
+        for StoredHold { hold, token, timeout, acquired_at } in holds {
+            let Some(lock) = table.lock(&hold.namespace, &hold.lock_id) else {
+                return Err(Violation::HoldWithoutLock(hold));
+            };
+            if lock.excludes(hold.mode) || lock.holders(hold.mode).contains_key(&hold.process_id) {
+                return Err(Violation::Exclusion(hold));
+            }
+            if token > sequence || last == Some(token) {
+                return Err(Violation::Token { hold, token, sequence });
+            }
+            last = Some(token);
+            let deadline = now.mono.plus(timeout.span());
+            table.apply(Change::Granted { hold, token, timeout, acquired_at, deadline });
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,158 @@
+//! The handle through which everybody else talks to the commit loop.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use leasehold_core::{Command, Limits, Refusal, Reply};
+use leasehold_store::Store;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::gauges::Gauges;
+use crate::keyring::KeyRing;
+use crate::role::Role;
+use crate::run::Owner;
+
+/// How the commit loop is bounded (I7). Checked where settings are read.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Bounds of the table.
+    pub limits: Limits,
+    /// Commands that may wait for the loop; more are refused with [`Failure::Overloaded`].
+    pub max_queued: usize,
+    /// Commands, and expiries, that one durable batch takes at most.
+    pub max_batch: usize,
+    /// Pause before the first new try after a failure of the store; doubles up to `max_retry_pause`.
+    pub min_retry_pause: Duration,
+    /// Longest pause between two tries.
+    pub max_retry_pause: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            max_queued: 16_384,
+            max_batch: 1_024,
+            min_retry_pause: Duration::from_millis(50),
+            max_retry_pause: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why a command has no reply, by what the caller does next.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Failure {
+    /// The table said no. Nothing changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More commands wait than the service takes on. Nothing changed; try again soon.
+    #[error("too many requests are waiting")]
+    Overloaded,
+    /// The store cannot be reached or is being loaded. Nothing changed; try again.
+    #[error("the service is not ready: {0}")]
+    NotReady(String),
+    /// The service is shutting down. Nothing changed; try again, elsewhere or later.
+    #[error("the service is shutting down")]
+    Draining,
+    /// The commit failed midway. The command may or may not have happened: look, then try again.
+    #[error("the outcome is unknown: {0}")]
+    OutcomeUnknown(String),
+}
+
+/// One command on its way to the loop, and where its outcome goes.
+pub(crate) struct Call {
+    pub(crate) command: Command,
+    pub(crate) reply: oneshot::Sender<Result<Reply, Failure>>,
+}
+
+/// A handle to a running commit loop. Cheap to clone; the loop ends by [`Engine::drain`].
+#[derive(Clone)]
+pub struct Engine {
+    calls: mpsc::Sender<Call>,
+    keyring: Arc<ArcSwap<KeyRing>>,
+    role: watch::Receiver<Role>,
+    drain: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// Starts the loop on a thread of its own. It begins by claiming an epoch and loading the table;
+    /// follow it with [`Engine::role`].
+    ///
+    /// # Errors
+    /// If the machine grants no thread.
+    pub fn start(
+        store: Box<dyn Store>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> std::io::Result<Self> {
+        let (calls, inbox) = mpsc::channel(settings.max_queued);
+        let keyring = Arc::new(ArcSwap::default());
+        let (role_out, role) =
+            watch::channel(Role::Recovering { reason: "starting".to_owned() });
+        let (drain, drain_in) = watch::channel(false);
+        let owner = Owner {
+            store,
+            clock,
+            settings,
+            inbox,
+            keyring: Arc::clone(&keyring),
+            role: role_out,
+            drain: drain_in,
+            gauges: Gauges::new(),
+        };
+        thread::Builder::new().name("commit-loop".to_owned()).spawn(move || owner.run())?;
+        Ok(Self { calls, keyring, role, drain })
+    }
+
+    /// Asks the table. The reply comes once everything that it rests on is durable (I2).
+    ///
+    /// # Errors
+    /// [`Failure`] says whether anything may have changed and whether to try again.
+    pub async fn submit(&self, command: Command) -> Result<Reply, Failure> {
+        let (reply, outcome) = oneshot::channel();
+        self.calls.try_send(Call { command, reply }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => self.why_closed(),
+        })?;
+        outcome
+            .await
+            .unwrap_or_else(|_| Err(Failure::OutcomeUnknown("the commit loop ended".to_owned())))
+    }
+
+    fn why_closed(&self) -> Failure {
+        match &*self.role.borrow() {
+            Role::Stopped { reason } => Failure::NotReady(reason.clone()),
+            Role::Recovering { .. } | Role::Leading | Role::Draining => Failure::Draining,
+        }
+    }
+
+    /// The committed API keys.
+    #[must_use]
+    pub fn keyring(&self) -> Arc<KeyRing> {
+        self.keyring.load_full()
+    }
+
+    /// Where the loop stands, to look at or to follow.
+    #[must_use]
+    pub fn role(&self) -> watch::Receiver<Role> {
+        self.role.clone()
+    }
+
+    /// Commands that wait for the loop.
+    #[must_use]
+    pub fn queue_depth(&self) -> usize {
+        self.calls.max_capacity() - self.calls.capacity()
+    }
+
+    /// Finishes what is queued, commits, resigns and ends the loop.
+    pub async fn drain(&self) {
+        self.drain.send_replace(true);
+        let mut role = self.role.clone();
+        // An error means that the loop is gone already, which is what was asked for.
+        let _ = role.wait_for(|role| matches!(role, Role::Stopped { .. })).await;
+    }
+}

@@ -1,0 +1,15 @@
+//! The commit loop of Leasehold: one owner of the lock table, one durable batch at a time.
+
+mod clock;
+mod engine;
+mod gauges;
+mod keyring;
+mod lead;
+mod recover;
+mod role;
+mod run;
+
+pub use clock::{Clock, SystemClock};
+pub use engine::{Engine, Failure, Settings};
+pub use keyring::KeyRing;
+pub use role::Role;

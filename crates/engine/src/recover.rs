@@ -1,0 +1,79 @@
+//! Claim an epoch and load the table, trying again for as long as that may help.
+
+use leasehold_core::{Recovery, Table};
+use leasehold_store::{Epoch, StoreError};
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use crate::engine::Failure;
+use crate::keyring::KeyRing;
+use crate::role::Role;
+use crate::run::Owner;
+
+/// How recovery ended.
+pub(crate) enum Recovered {
+    /// The table as the store has it, and the epoch that commits must carry.
+    Table(Box<Table>, Epoch),
+    /// Somebody asked the loop to end.
+    Drained,
+    /// The store's content cannot be trusted. Trying again would not help.
+    Hopeless(String),
+}
+
+impl Owner {
+    pub(crate) async fn recover(&mut self, mut reason: String) -> Recovered {
+        let mut pause = self.settings.min_retry_pause;
+        loop {
+            self.role.send_replace(Role::Recovering { reason: reason.clone() });
+            match self.try_to_recover().await {
+                Ok((table, epoch)) => return Recovered::Table(table, epoch),
+                Err(StoreError::Corrupt(what)) => return Recovered::Hopeless(what),
+                Err(
+                    error @ (StoreError::Fenced(_)
+                    | StoreError::Unavailable(_)
+                    | StoreError::OutcomeUnknown(_)),
+                ) => {
+                    warn!(%error, ?pause, "recovery failed; trying again");
+                    reason = error.to_string();
+                }
+            }
+            if self.refuse_for(Instant::now() + pause, &reason).await {
+                return Recovered::Drained;
+            }
+            pause = (pause * 2).min(self.settings.max_retry_pause);
+        }
+    }
+
+    async fn try_to_recover(&mut self) -> Result<(Box<Table>, Epoch), StoreError> {
+        let epoch = self.store.claim().await?;
+        let mut recovery = Recovery::new(self.settings.limits);
+        let mut rows = 0_u64;
+        self.store
+            .load(epoch, &mut |row| {
+                recovery.row(row);
+                rows += 1;
+            })
+            .await?;
+        let table = recovery
+            .finish(self.clock.now())
+            .map_err(|violation| StoreError::Corrupt(violation.to_string()))?;
+        self.keyring.store(KeyRing::new(table.keys().clone()).into());
+        info!(epoch = epoch.0, rows, "recovered");
+        Ok((Box::new(table), epoch))
+    }
+
+    /// Until the given moment, tells callers that nothing can be decided now. True if asked to end.
+    async fn refuse_for(&mut self, until: Instant, reason: &str) -> bool {
+        loop {
+            tokio::select! {
+                _ = self.drain.wait_for(|drain| *drain) => return true,
+                () = sleep_until(until) => return false,
+                call = self.inbox.recv() => match call {
+                    // The caller may have hung up meanwhile; then nobody needs the answer.
+                    Some(call) => drop(call.reply.send(Err(Failure::NotReady(reason.to_owned())))),
+                    None => return true,
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The life of the commit loop: recover, lead, and again, until it is drained or the store is beyond help.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use leasehold_store::Store;
+use tokio::runtime;
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::engine::{Call, Settings};
+use crate::gauges::Gauges;
+use crate::keyring::KeyRing;
+use crate::lead::TermEnd;
+use crate::recover::Recovered;
+use crate::role::Role;
+
+/// The one owner of the lock table and of the store.
+pub(crate) struct Owner {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) inbox: mpsc::Receiver<Call>,
+    pub(crate) keyring: Arc<ArcSwap<KeyRing>>,
+    pub(crate) role: watch::Sender<Role>,
+    pub(crate) drain: watch::Receiver<bool>,
+    pub(crate) gauges: Gauges,
+}
+
+impl Owner {
+    /// Runs until drained. A broken promise (a panic of the table) ends the loop before anything is
+    /// committed or answered: callers get an unknown outcome, readiness says why.
+    pub(crate) fn run(self) {
+        let role = self.role.clone();
+        let ended = catch_unwind(AssertUnwindSafe(|| -> Result<String, String> {
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_time()
+                .enable_io()
+                .build()
+                .map_err(|error| format!("the commit loop has no runtime: {error}"))?;
+            Ok(runtime.block_on(self.terms()))
+        }));
+        let reason = match ended {
+            Ok(Ok(reason) | Err(reason)) => reason,
+            Err(_) => "the commit loop broke off; the log has the reason".to_owned(),
+        };
+        info!(reason, "the commit loop has ended");
+        role.send_replace(Role::Stopped { reason });
+    }
+
+    async fn terms(mut self) -> String {
+        let mut reason = "starting".to_owned();
+        loop {
+            let (table, epoch) = match self.recover(reason).await {
+                Recovered::Table(table, epoch) => (table, epoch),
+                Recovered::Drained => return "drained".to_owned(),
+                Recovered::Hopeless(reason) => {
+                    error!(reason, "the store cannot be used");
+                    return reason;
+                }
+            };
+            self.role.send_replace(Role::Leading);
+            info!(epoch = epoch.0, "leading");
+            match self.lead(*table, epoch).await {
+                TermEnd::Drained => {
+                    if let Err(error) = self.store.resign(epoch).await {
+                        warn!(%error, "could not resign; the next leader takes over all the same");
+                    }
+                    return "drained".to_owned();
+                }
+                TermEnd::Lost(lost) => {
+                    warn!(reason = lost, "dropped the table after a failed commit");
+                    reason = lost;
+                }
+            }
+        }
+    }
+}
