@@ -111,6 +111,13 @@ name! {
     Namespace, check_slug
 }
 
+impl Default for Namespace {
+    /// The namespace `default`, whose admins are the operators of the whole service.
+    fn default() -> Self {
+        Self(Arc::from("default"))
+    }
+}
+
 name! {
     /// The public half of an API key: names the key in lists and revocations, opens nothing.
     KeyId, check_slug

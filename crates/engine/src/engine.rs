@@ -91,8 +91,7 @@ impl Engine {
     ) -> std::io::Result<Self> {
         let (calls, inbox) = mpsc::channel(settings.max_queued);
         let keyring = Arc::new(ArcSwap::default());
-        let (role_out, role) =
-            watch::channel(Role::Recovering { reason: "starting".to_owned() });
+        let (role_out, role) = watch::channel(Role::Recovering { reason: "starting".to_owned() });
         let (drain, drain_in) = watch::channel(false);
         let owner = Owner {
             store,

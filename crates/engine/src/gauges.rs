@@ -46,7 +46,13 @@ impl Gauges {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "exact below 2^52")]
-    pub(crate) fn after_batch(&mut self, now: Mono, effects: &Effects, queued: usize, table: &Table) {
+    pub(crate) fn after_batch(
+        &mut self,
+        now: Mono,
+        effects: &Effects,
+        queued: usize,
+        table: &Table,
+    ) {
         self.grants.increment(effects.granted);
         self.releases.increment(effects.released);
         self.expiries.increment(effects.expired);

@@ -95,8 +95,8 @@ impl Table {
         effects: &mut Effects,
     ) -> Result<Reply, Refusal> {
         let decision = self.decide(now, command);
-        for change in decision.changes {
-            self.commit_to(change, effects);
+        for change in &decision.changes {
+            self.carry_out(change, effects);
         }
         decision.answer.map(|answer| self.reply(now, answer))
     }
@@ -105,15 +105,15 @@ impl Table {
     pub fn expire(&mut self, now: Now, limit: usize, effects: &mut Effects) -> usize {
         let due = decide::expire(self, now, limit);
         let count = due.len();
-        for change in due {
-            self.commit_to(change, effects);
+        for change in &due {
+            self.carry_out(change, effects);
         }
         count
     }
 
-    fn commit_to(&mut self, change: Change, effects: &mut Effects) {
+    fn carry_out(&mut self, change: &Change, effects: &mut Effects) {
         self.apply(change.clone());
-        self.record(&change, &mut effects.batch);
+        self.record(change, &mut effects.batch);
         match change {
             Change::Granted { .. } => effects.granted += 1,
             Change::Ended { cause: EndCause::Released, .. } => effects.released += 1,

@@ -1,0 +1,135 @@
+//! A commit loop on a store that fails to order, and a clock that moves when told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use leasehold_core::{
+    Command, Detail, HoldKey, LockId, LockUid, LockView, Mode, Mono, Namespace, Now, ProcessId,
+    Reply, TimeoutSecs, Wall,
+};
+use leasehold_engine::{Clock, Engine, Failure, Role, Settings};
+use leasehold_store::{Faults, FaultyStore};
+
+/// A clock that stands still until it is moved.
+#[derive(Default)]
+pub(crate) struct ManualClock {
+    seconds: AtomicU64,
+}
+
+impl ManualClock {
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.seconds.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Now {
+        let seconds = self.seconds.load(Ordering::SeqCst);
+        Now { mono: Mono(seconds * 1_000_000_000), wall: Wall(0) }
+    }
+}
+
+pub(crate) struct Service {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) faults: Faults,
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Self::on(FaultyStore::new()).await
+    }
+
+    pub(crate) async fn on(store: FaultyStore) -> Self {
+        Self::with(store, Settings::default()).await
+    }
+
+    pub(crate) async fn with(store: FaultyStore, settings: Settings) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let faults = store.faults();
+        let engine =
+            Engine::start(Box::new(store), Arc::clone(&clock) as Arc<dyn Clock>, settings).unwrap();
+        let service = Self { engine, clock, faults };
+        service.until_leading().await;
+        service
+    }
+
+    pub(crate) async fn until_leading(&self) {
+        let mut role = self.engine.role();
+        let leading = role.wait_for(|role| *role == Role::Leading);
+        tokio::time::timeout(Duration::from_secs(5), leading).await.unwrap().unwrap();
+    }
+
+    /// Plans a fault for the commit after the last one.
+    pub(crate) fn fail_next_commit(&self, fault: leasehold_store::Fault) {
+        self.faults.fail_commit(self.faults.commits() + 1, fault);
+    }
+
+    pub(crate) async fn create(&self, lock: &str) -> Result<LockView, Failure> {
+        self.lock(create(lock)).await
+    }
+
+    pub(crate) async fn get(&self, lock: &str) -> Result<LockView, Failure> {
+        let lock_id = LockId::parse(lock).unwrap();
+        self.lock(Command::GetLock { namespace: namespace(), lock_id }).await
+    }
+
+    pub(crate) async fn acquire(
+        &self,
+        lock: &str,
+        process: &str,
+        secs: u32,
+    ) -> Result<u64, Failure> {
+        let view = self.lock(acquire(lock, process, secs)).await?;
+        Ok(view.writers[0].token.get())
+    }
+
+    pub(crate) async fn refresh(
+        &self,
+        lock: &str,
+        process: &str,
+        secs: u32,
+    ) -> Result<LockView, Failure> {
+        let (hold, timeout) = (hold(lock, process), TimeoutSecs::new(secs).unwrap());
+        self.lock(Command::Refresh { hold, timeout, detail: Detail::Full }).await
+    }
+
+    pub(crate) async fn release(&self, lock: &str, process: &str) -> Result<LockView, Failure> {
+        self.lock(Command::Release { hold: hold(lock, process), detail: Detail::Full }).await
+    }
+
+    async fn lock(&self, command: Command) -> Result<LockView, Failure> {
+        match self.engine.submit(command).await? {
+            Reply::Lock(view) => Ok(view),
+            other => panic!("expected a lock, got {other:?}"),
+        }
+    }
+}
+
+fn namespace() -> Namespace {
+    Namespace::parse("default").unwrap()
+}
+
+fn hold(lock: &str, process: &str) -> HoldKey {
+    HoldKey {
+        namespace: namespace(),
+        lock_id: LockId::parse(lock).unwrap(),
+        mode: Mode::Write,
+        process_id: ProcessId::parse(process).unwrap(),
+    }
+}
+
+pub(crate) fn create(lock: &str) -> Command {
+    Command::CreateLock {
+        namespace: namespace(),
+        lock_id: LockId::parse(lock).unwrap(),
+        uid: LockUid([7; 16]),
+        is_write_exclusive: true,
+    }
+}
+
+pub(crate) fn acquire(lock: &str, process: &str, secs: u32) -> Command {
+    let (hold, timeout) = (hold(lock, process), TimeoutSecs::new(secs).unwrap());
+    Command::Acquire { hold, timeout, detail: Detail::Full }
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Runs every `console` block of README.md against a fresh server and holds the printed output against what it says there.
+
+    tests/readme_walk.py BINARY          check
+    tests/readme_walk.py BINARY --write  put the real output into README.md
+
+A block's lines that begin with `$ ` are commands; what follows is their output. Times, UUIDs, request ids and keys differ from
+run to run: they are compared by shape.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+BLOCK = re.compile(r"```console\n(.*?)```\n", re.DOTALL)
+KEY = "lh-walkthrough-admin-key"
+
+VOLATILE = [
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uuid>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), "<time>"),
+    (re.compile(r"lh_[0-9a-f]{12}_[0-9a-f]{64}"), "<key>"),
+    (re.compile(r"\b[0-9a-f]{12}\b"), "<key id>"),
+    (re.compile(r'("remaining_ms": )\d+'), r"\1<ms>"),
+    (re.compile(r'("request_id": )"[^"]+"'), r"\1<id>"),
+    (re.compile(r'("commit_id": )"[^"]+"'), r"\1<commit>"),
+    (re.compile(r"for another \d+(\.\d+)? ?m?s"), "for another <span>"),
+]
+
+
+def shape(text: str) -> str:
+    for pattern, stand_in in VOLATILE:
+        text = pattern.sub(stand_in, text)
+    return text
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_ready(url: str, server: subprocess.Popen) -> None:
+    for _ in range(200):
+        if server.poll() is not None:
+            sys.exit(f"the server ended with {server.returncode}")
+        try:
+            urllib.request.urlopen(f"{url}/readyz", timeout=1)
+            return
+        except OSError:
+            time.sleep(0.05)
+    sys.exit("the server was not ready within 10 s")
+
+
+def run_block(block: str, env: dict[str, str]) -> str:
+    """The block anew, with the output that its commands print now."""
+    commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+    out = ""
+    for command in commands:
+        script = f"""shopt -s expand_aliases; alias api='curl -s -H "x-api-key: $KEY"'\n{command}"""
+        done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            sys.exit(f"{command}\nended with {done.returncode}: {done.stderr}")
+        out += f"$ {command}\n{done.stdout}"
+    return out
+
+
+def main() -> None:
+    binary, write = Path(sys.argv[1]).resolve(), "--write" in sys.argv[2:]
+    url = f"http://127.0.0.1:{free_port()}"
+    env = os.environ | {
+        "URL": url,
+        "KEY": KEY,
+        "LEASEHOLD_API_KEY": KEY,
+        "LEASEHOLD_SERVER": url,
+        "PATH": f"{binary.parent}:{os.environ['PATH']}",
+    }
+    readme = README.read_text()
+    with tempfile.TemporaryDirectory() as data:
+        server = subprocess.Popen(
+            [binary, "serve", "--listen", url.removeprefix("http://"), "--data-dir", f"{data}/d", "--log-level", "warn"],
+            env=env,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            wait_until_ready(url, server)
+            blocks = BLOCK.findall(readme)
+            real = [run_block(block, env) for block in blocks]
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    wrong = [(said, is_) for said, is_ in zip(blocks, real) if shape(said) != shape(is_)]
+    if write:
+        for said, is_ in wrong:
+            readme = readme.replace(f"```console\n{said}```\n", f"```console\n{is_}```\n")
+        README.write_text(readme)
+        print(f"README.md: {len(wrong)} of {len(blocks)} blocks written anew")
+        return
+    for said, is_ in wrong:
+        print(f"README.md says:\n{said}\nbut it prints:\n{is_}")
+    print(f"{len(blocks) - len(wrong)} passed, {len(wrong)} failed")
+    sys.exit(1 if wrong or not blocks else 0)
+
+
+if __name__ == "__main__":
+    main()
