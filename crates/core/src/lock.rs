@@ -40,6 +40,8 @@ pub(crate) enum Show<'a> {
     All,
     Only(&'a HoldKey),
     First,
+    /// The first ones, and this one before them.
+    FirstAfter(&'a HoldKey),
 }
 
 /// One lock: who holds it, by process.
@@ -97,20 +99,16 @@ impl Lock {
     pub(crate) fn view(&self, lock_id: &LockId, now: Now, show: Show<'_>) -> LockView {
         let list = |mode: Mode| -> Vec<HoldView> {
             let holders = self.holders(mode);
-            match show {
-                Show::All => holders.iter().map(|(id, hold)| hold.view(id, now)).collect(),
-                Show::First => holders
-                    .iter()
-                    .take(HOLDERS_IN_A_REFUSAL)
-                    .map(|(id, hold)| hold.view(id, now))
-                    .collect(),
-                Show::Only(key) if key.mode == mode => holders
-                    .get_key_value(&key.process_id)
-                    .map(|(id, hold)| hold.view(id, now))
-                    .into_iter()
-                    .collect(),
-                Show::Only(_) => Vec::new(),
-            }
+            let (own, others) = match show {
+                Show::All => (None, usize::MAX),
+                Show::First => (None, HOLDERS_IN_A_REFUSAL),
+                Show::Only(key) => (Some(key), 0),
+                Show::FirstAfter(key) => (Some(key), HOLDERS_IN_A_REFUSAL - 1),
+            };
+            let own = own.filter(|key| key.mode == mode).map(|key| &key.process_id);
+            let others = holders.iter().filter(|(id, _)| Some(*id) != own).take(others);
+            let own = own.and_then(|id| holders.get_key_value(id));
+            own.into_iter().chain(others).map(|(id, hold)| hold.view(id, now)).collect()
         };
         LockView {
             uid: self.uid,

@@ -36,9 +36,13 @@ impl Owner {
             }
             let now = self.clock.now();
             let mut effects = Effects::default();
-            table.expire(now, self.settings.max_batch, &mut effects);
+            // Commands are decided once every hold that is due has ended; if that takes more than one
+            // batch, they wait for the rounds that end them.
+            let limit = self.settings.max_batch;
+            let decided =
+                if table.expire(now, limit, &mut effects) < limit { calls.len() } else { 0 };
             let outcomes: Vec<(oneshot::Sender<Outcome>, Outcome)> = calls
-                .drain(..)
+                .drain(..decided)
                 .map(|Call { command, reply }| {
                     let outcome = table.execute(now, &command, &mut effects);
                     (reply, outcome.map_err(Failure::Refused))
@@ -63,6 +67,9 @@ impl Owner {
     /// Waits for commands, for the next deadline, or for the call to end. True if asked to end and
     /// nothing more is queued.
     async fn wait_for_work(&mut self, table: &Table, calls: &mut Vec<Call>) -> bool {
+        if !calls.is_empty() {
+            return false;
+        }
         let now = self.clock.now().mono;
         let until = |moment: Mono| moment.since(now).min(LONGEST_SLEEP);
         let due = [table.next_deadline(), self.gauges.due()].into_iter().flatten().min();

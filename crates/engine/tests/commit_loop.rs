@@ -118,6 +118,22 @@ async fn i5_a_refresh_after_the_end_is_refused_and_acquires_nothing() {
     assert_eq!(service.get("job").await.unwrap().state, LockState::Free);
 }
 
+/// The loop used to end at most one batch of due holds and then decide commands all the same: with more
+/// holds due than that, a hold past its end could still be refreshed, and still kept others out.
+#[tokio::test]
+async fn i5_commands_are_decided_after_every_due_hold_has_ended_however_many_are_due() {
+    let settings = Settings { max_batch: 2, ..Settings::default() };
+    let service = Service::with(FaultyStore::new(), settings).await;
+    for n in 0..9 {
+        let lock = format!("lock-{n}");
+        service.create(&lock).await.unwrap();
+        service.acquire(&lock, "alice", 10).await.unwrap();
+    }
+    service.clock.advance(10);
+    let outcome = service.refresh("lock-8", "alice", 10).await;
+    assert!(matches!(outcome, Err(Failure::Refused(Refusal::NotHeld { .. }))), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn a_refresh_that_keeps_the_timeout_commits_nothing_one_that_changes_it_does() {
     let service = Service::start().await;

@@ -5,6 +5,7 @@ use crate::id::Namespace;
 use crate::table::Table;
 
 pub(super) fn list_keys(table: &Table, namespace: Option<&Namespace>) -> Decision {
-    let asked_for = table.keys().values().filter(|key| namespace.is_none_or(|n| *n == key.namespace));
+    let asked_for =
+        table.keys().values().filter(|key| namespace.is_none_or(|n| *n == key.namespace));
     Decision::read(Answer::Keys(asked_for.cloned().collect()))
 }

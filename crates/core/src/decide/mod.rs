@@ -16,8 +16,8 @@ use crate::id::{LockId, Namespace};
 use crate::key::ApiKey;
 use crate::lock::{Lock, Show};
 use crate::reply::{LockView, Refusal};
-use crate::time::Now;
 use crate::table::Table;
+use crate::time::Now;
 
 pub(crate) use expire::expire;
 
@@ -90,7 +90,11 @@ pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
 }
 
 /// The lock that a command is about, or the refusal that there is none.
-fn find<'a>(table: &'a Table, namespace: &Namespace, lock_id: &LockId) -> Result<&'a Lock, Refusal> {
+fn find<'a>(
+    table: &'a Table,
+    namespace: &Namespace,
+    lock_id: &LockId,
+) -> Result<&'a Lock, Refusal> {
     table.lock(namespace, lock_id).ok_or_else(|| Refusal::NoSuchLock(lock_id.clone()))
 }
 
@@ -99,7 +103,7 @@ fn as_it_stands(lock: &Lock, lock_id: &LockId, now: Now) -> Box<LockView> {
     Box::new(lock.view(lock_id, now, Show::First))
 }
 
-/// The caller's own hold first of all where the refusal is about it.
+/// The same, with the caller's own hold before the others, because the refusal is about it.
 fn own_as_it_stands(lock: &Lock, hold: &HoldKey, now: Now) -> Box<LockView> {
-    Box::new(lock.view(&hold.lock_id, now, Show::Only(hold)))
+    Box::new(lock.view(&hold.lock_id, now, Show::FirstAfter(hold)))
 }

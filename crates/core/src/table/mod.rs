@@ -119,9 +119,8 @@ impl Table {
             Change::Ended { cause: EndCause::Released, .. } => effects.released += 1,
             Change::Ended { cause: EndCause::Expired, .. } => effects.expired += 1,
             Change::KeyCreated(_) | Change::KeyRevoked(_) => effects.keys_changed = true,
-            Change::LockCreated { .. }
-            | Change::Refreshed { .. }
-            | Change::SequenceAdvanced(_) => {}
+            Change::LockCreated { .. } | Change::Refreshed { .. } | Change::SequenceAdvanced(_) => {
+            }
         }
     }
 

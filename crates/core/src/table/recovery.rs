@@ -20,7 +20,9 @@ pub enum Violation {
     #[error("I1: {0:?} is held beside a hold that it excludes")]
     Exclusion(HoldKey),
     /// I3: a token was given out twice, or is ahead of the sequence.
-    #[error("I3: {hold:?} has token {token}, which another hold has too or the sequence ({sequence}) has not reached")]
+    #[error(
+        "I3: {hold:?} has token {token}, which another hold has too or the sequence ({sequence}) has not reached"
+    )]
     Token {
         /// The hold.
         hold: HoldKey,

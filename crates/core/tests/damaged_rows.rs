@@ -1,0 +1,143 @@
+//! Rows that cannot be true: recovery names what is wrong and makes no table of them.
+
+#![expect(clippy::unwrap_used, reason = "test helpers are tests too")]
+
+use leasehold_core::{
+    FencingToken, HoldKey, Limits, LockId, LockUid, Mode, Namespace, Now, ProcessId, Recovery, Row,
+    Table, TimeoutSecs, Violation, Wall,
+};
+
+fn lock(name: &str, is_write_exclusive: bool) -> Row {
+    Row::Lock {
+        namespace: Namespace::parse("default").unwrap(),
+        lock_id: LockId::parse(name).unwrap(),
+        uid: LockUid([0; 16]),
+        is_write_exclusive,
+        created_at: Wall(0),
+        updated_at: Wall(0),
+    }
+}
+
+fn hold_key(lock: &str, mode: Mode, process: &str) -> HoldKey {
+    HoldKey {
+        namespace: Namespace::parse("default").unwrap(),
+        lock_id: LockId::parse(lock).unwrap(),
+        mode,
+        process_id: ProcessId::parse(process).unwrap(),
+    }
+}
+
+fn hold(lock: &str, mode: Mode, process: &str, number: u64) -> Row {
+    Row::Hold {
+        hold: hold_key(lock, mode, process),
+        token: token(number),
+        timeout: TimeoutSecs::new(60).unwrap(),
+        acquired_at: Wall(0),
+    }
+}
+
+fn token(number: u64) -> FencingToken {
+    FencingToken::new(number).unwrap()
+}
+
+fn sequence(number: u64) -> Row {
+    Row::Sequence(token(number))
+}
+
+fn recover(rows: &[Row]) -> Result<Table, Violation> {
+    let mut recovery = Recovery::new(Limits::default());
+    rows.iter().for_each(|row| recovery.row(row.clone()));
+    recovery.finish(Now::default())
+}
+
+#[test]
+fn sound_rows_are_a_table_in_whatever_order_they_come() {
+    let mut rows = [
+        lock("job", true),
+        lock("log", false),
+        hold("job", Mode::Write, "alice", 2),
+        hold("log", Mode::Write, "alice", 5),
+        hold("log", Mode::Write, "bob", 1),
+        sequence(7),
+    ];
+    let table = recover(&rows).unwrap();
+    assert_eq!(table.last_token(), token(7));
+    let occupancy: Vec<_> = table.occupancy().map(|space| (space.locks, space.holds)).collect();
+    assert_eq!(occupancy, [(2, 3)]);
+    rows.reverse();
+    assert_eq!(format!("{table:?}"), format!("{:?}", recover(&rows).unwrap()));
+    assert!(recover(&[]).is_ok(), "a new store has no rows");
+}
+
+#[test]
+fn a_hold_without_its_lock_is_named() {
+    let violation =
+        recover(&[lock("log", false), hold("job", Mode::Read, "alice", 1), sequence(1)]);
+    let key = hold_key("job", Mode::Read, "alice");
+    assert_eq!(violation.unwrap_err(), Violation::HoldWithoutLock(key));
+}
+
+#[test]
+fn i1_holds_that_exclude_each_other_are_named() {
+    for (is_write_exclusive, first, second) in [
+        (false, Mode::Read, Mode::Write),
+        (false, Mode::Write, Mode::Read),
+        (true, Mode::Write, Mode::Write),
+        (true, Mode::Read, Mode::Write),
+    ] {
+        let violation = recover(&[
+            lock("job", is_write_exclusive),
+            hold("job", first, "alice", 1),
+            hold("job", second, "bob", 2),
+            sequence(2),
+        ]);
+        let key = hold_key("job", second, "bob");
+        assert_eq!(violation.unwrap_err(), Violation::Exclusion(key), "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn i3_a_token_given_out_twice_is_named_wherever_its_rows_stand() {
+    let violation = recover(&[
+        lock("job", false),
+        lock("log", false),
+        hold("job", Mode::Read, "alice", 3),
+        hold("job", Mode::Read, "bob", 4),
+        hold("log", Mode::Read, "alice", 3),
+        sequence(4),
+    ]);
+    let Violation::Token { hold, token: twice, .. } = violation.unwrap_err() else {
+        panic!("the token is what is wrong");
+    };
+    assert_eq!((hold.process_id.as_str(), twice), ("alice", token(3)));
+}
+
+#[test]
+fn i3_a_token_ahead_of_the_sequence_is_named() {
+    let key = hold_key("job", Mode::Read, "alice");
+    let rows = [lock("job", false), hold("job", Mode::Read, "alice", 4), sequence(3)];
+    assert_eq!(
+        recover(&rows).unwrap_err(),
+        Violation::Token { hold: key.clone(), token: token(4), sequence: token(3) }
+    );
+    assert_eq!(
+        recover(&rows[..2]).unwrap_err(),
+        Violation::Token { hold: key, token: token(4), sequence: token(0) },
+        "a lost sequence is found out by any hold"
+    );
+}
+
+#[test]
+fn what_is_wrong_says_so_in_its_text() {
+    let hold = hold_key("job", Mode::Read, "alice");
+    let (token, sequence) = (token(4), token(3));
+    for (violation, says) in [
+        (Violation::HoldWithoutLock(hold.clone()), "no such lock"),
+        (Violation::Exclusion(hold.clone()), "I1"),
+        (Violation::Token { hold, token, sequence }, "I3"),
+    ] {
+        let text = violation.to_string();
+        assert!(text.contains(says), "{text}");
+        assert!(text.contains("job") && text.contains("alice"), "{text} must name the hold");
+    }
+}

@@ -1,0 +1,95 @@
+//! From the model's numbers to the table's names, and from its replies back.
+
+use leasehold_core::{
+    Detail, HoldKey, HoldView, LockId, LockState, LockView, Mode, Namespace, ProcessId, Refusal,
+    Reply, TimeoutSecs,
+};
+
+use super::{Name, Seen, SeenHold, SeenLock, Space, Verdict, Who};
+
+pub(crate) fn namespace(space: Space) -> Namespace {
+    Namespace::parse(&format!("space-{space}")).unwrap()
+}
+
+pub(crate) fn lock_id(name: Name) -> LockId {
+    LockId::parse(&format!("lock-{name}")).unwrap()
+}
+
+pub(crate) fn hold_key(who: Who) -> HoldKey {
+    HoldKey {
+        namespace: namespace(who.space),
+        lock_id: lock_id(who.name),
+        mode: who.mode,
+        process_id: ProcessId::parse(&who.process.to_string()).unwrap(),
+    }
+}
+
+pub(crate) fn secs(timeout_secs: u32) -> TimeoutSecs {
+    TimeoutSecs::new(timeout_secs).unwrap()
+}
+
+pub(crate) fn detail(own: bool) -> Detail {
+    if own { Detail::Own } else { Detail::Full }
+}
+
+pub(crate) fn token_of(lock: &SeenLock, who: Who) -> u64 {
+    let holders = match who.mode {
+        Mode::Read => &lock.readers,
+        Mode::Write => &lock.writers,
+    };
+    holders.iter().find(|hold| hold.process == who.process).unwrap().token
+}
+
+pub(crate) fn see(outcome: &Result<Reply, Refusal>) -> Seen {
+    match outcome {
+        Ok(Reply::Lock(lock)) => (Verdict::Done, Some(see_lock(lock))),
+        Ok(Reply::Key(_) | Reply::Keys(_)) => panic!("no run asks for keys"),
+        Err(Refusal::LockExists(lock)) => (Verdict::LockExists, Some(see_lock(lock))),
+        Err(Refusal::NoSuchLock(_)) => (Verdict::NoSuchLock, None),
+        Err(Refusal::Held(lock)) => (Verdict::Held, Some(see_lock(lock))),
+        Err(Refusal::AlreadyHeld { lock, .. }) => (Verdict::AlreadyHeld, Some(see_lock(lock))),
+        Err(Refusal::NotHeld { lock, .. }) => (Verdict::NotHeld, Some(see_lock(lock))),
+        Err(Refusal::NothingToRelease { lock, .. }) => {
+            (Verdict::NothingToRelease, Some(see_lock(lock)))
+        }
+        Err(Refusal::TimeoutTooLong { .. }) => (Verdict::TimeoutTooLong, None),
+        Err(Refusal::TooManyLocks { .. }) => (Verdict::TooManyLocks, None),
+        Err(Refusal::TooManyHolders { .. }) => (Verdict::TooManyHolders, None),
+        Err(
+            refusal @ (Refusal::TokensExhausted
+            | Refusal::TooManyKeys { .. }
+            | Refusal::KeyExists(_)
+            | Refusal::NoSuchKey(_)),
+        ) => panic!("no run can end in {refusal:?}"),
+    }
+}
+
+fn see_lock(lock: &LockView) -> SeenLock {
+    let state = match (lock.reader_count, lock.writer_count) {
+        (0, 0) => LockState::Free,
+        (_, 0) => LockState::Read,
+        (_, _) => LockState::Write,
+    };
+    assert_eq!(lock.state, state, "{lock:?}");
+    SeenLock {
+        uid: u128::from_be_bytes(lock.uid.0),
+        is_write_exclusive: lock.is_write_exclusive,
+        created_wall_ms: lock.created_at.0,
+        updated_wall_ms: lock.updated_at.0,
+        readers: lock.readers.iter().map(see_hold).collect(),
+        writers: lock.writers.iter().map(see_hold).collect(),
+        reader_count: lock.reader_count,
+        writer_count: lock.writer_count,
+    }
+}
+
+fn see_hold(hold: &HoldView) -> SeenHold {
+    SeenHold {
+        process: hold.process_id.as_str().parse().unwrap(),
+        token: hold.token.get(),
+        timeout_secs: hold.timeout.get(),
+        acquired_wall_ms: hold.acquired_at.0,
+        expires_wall_ms: hold.expires_at.0,
+        remaining_ms: u64::try_from(hold.remaining.as_millis()).unwrap(),
+    }
+}
