@@ -23,8 +23,8 @@ pub(crate) enum Recovered {
 impl Owner {
     pub(crate) async fn recover(&mut self, mut reason: String) -> Recovered {
         let mut pause = self.settings.min_retry_pause;
+        self.role.send_replace(Role::Recovering { reason: reason.clone() });
         loop {
-            self.role.send_replace(Role::Recovering { reason: reason.clone() });
             match self.try_to_recover().await {
                 Ok((table, epoch)) => return Recovered::Table(table, epoch),
                 Err(StoreError::Corrupt(what)) => return Recovered::Hopeless(what),
@@ -35,6 +35,7 @@ impl Owner {
                 ) => {
                     warn!(%error, ?pause, "recovery failed; trying again");
                     reason = error.to_string();
+                    self.role.send_replace(Role::Recovering { reason: reason.clone() });
                 }
             }
             if self.refuse_for(Instant::now() + pause, &reason).await {

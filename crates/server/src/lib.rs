@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The HTTP face of Leasehold: parses requests, asks the engine, words the replies.
+//!
+//! [`api_router`] is the whole service, [`probe_router`] its probes alone, and [`listen::serve`]
+//! puts either on a socket. Every call is described once, in the file of its handler, by an
+//! `Endpoint`: authorization, parameter checks and the OpenAPI document all read that description.
+
+mod auth;
+mod call;
+pub mod credentials;
+mod endpoint;
+mod error_code;
+mod handlers;
+pub mod listen;
+mod metrics;
+mod observe;
+mod openapi;
+mod problem;
+mod query;
+mod reply;
+mod request_id;
+mod router;
+mod settings;
+mod state;
+mod wire;
+
+pub use error_code::{ErrorCode, Retry};
+pub use metrics::{MetricsError, MetricsHandle, install_metrics};
+pub use openapi::openapi;
+pub use router::{api_router, probe_router};
+pub use settings::ServerSettings;

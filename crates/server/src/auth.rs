@@ -1,0 +1,91 @@
+//! Who calls, and what they may do. A presented key is hashed at once and its text forgotten.
+
+use axum::http::{HeaderMap, header};
+use leasehold_core::{KeyHash, KeyId, Namespace, Role};
+use leasehold_engine::Role as EngineRole;
+use subtle::ConstantTimeEq;
+
+use crate::credentials;
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::state::Api;
+
+/// Compared with where there is nothing to compare with, so that timing tells nothing.
+const NOBODY: KeyHash = KeyHash([0; 32]);
+
+/// An authenticated caller.
+pub(crate) struct Caller {
+    /// The only namespace whose locks the caller can reach.
+    pub(crate) namespace: Namespace,
+    pub(crate) role: Role,
+}
+
+impl Caller {
+    /// Admins of the namespace `default` manage the keys of all namespaces.
+    pub(crate) fn is_operator(&self) -> bool {
+        self.role == Role::Admin && self.namespace == Namespace::default()
+    }
+
+    /// Refuses a caller whose key has too low a role.
+    pub(crate) fn must_have(&self, needed: Role) -> Result<(), Problem> {
+        if self.role >= needed {
+            return Ok(());
+        }
+        let (needed, has) = (needed.as_str(), self.role.as_str());
+        let reason = format!("this call needs a key with the role `{needed}`; yours has `{has}`");
+        Err(Problem::new(ErrorCode::Forbidden, &reason))
+    }
+}
+
+/// Finds out who calls.
+pub(crate) fn authenticate(
+    api: &Api,
+    headers: &HeaderMap,
+    query: &Query<'_>,
+) -> Result<Caller, Problem> {
+    let operator = || Caller { namespace: Namespace::default(), role: Role::Admin };
+    if api.settings.dev {
+        return Ok(operator());
+    }
+    let Some(text) = presented(headers, query) else {
+        return Err(not_let_in(api, "this call needs an API key and none was sent"));
+    };
+    let hash = credentials::hash(text);
+    let keyring = api.engine.keyring();
+    let named = credentials::key_id(text)
+        .and_then(|key_id| KeyId::parse(key_id).ok())
+        .and_then(|key_id| keyring.get(&key_id));
+    let is_named = matches(&hash, named.map(|key| &key.hash));
+    let is_configured = matches(&hash, api.settings.admin_key.as_ref());
+    match named {
+        Some(key) if is_named => Ok(Caller { namespace: key.namespace.clone(), role: key.role }),
+        Some(_) | None if is_configured => Ok(operator()),
+        Some(_) | None => Err(not_let_in(api, "the API key that was sent is not valid")),
+    }
+}
+
+fn presented<'a>(headers: &'a HeaderMap, query: &'a Query<'_>) -> Option<&'a str> {
+    let api_key = || headers.get("x-api-key")?.to_str().ok();
+    let bearer = || {
+        let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    };
+    api_key().or_else(bearer).or_else(|| query.key())
+}
+
+fn matches(hash: &KeyHash, expected: Option<&KeyHash>) -> bool {
+    let equal = bool::from(hash.0.ct_eq(&expected.unwrap_or(&NOBODY).0));
+    equal && expected.is_some()
+}
+
+/// While the keys are being loaded nobody can be told that theirs is wrong.
+fn not_let_in(api: &Api, reason: &str) -> Problem {
+    match &*api.engine.role().borrow() {
+        EngineRole::Leading | EngineRole::Draining => Problem::new(ErrorCode::Unauthorized, reason),
+        EngineRole::Recovering { reason } | EngineRole::Stopped { reason } => {
+            let reason = format!("the API keys are not loaded yet: {reason}");
+            Problem::new(ErrorCode::NotReady, &reason)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Every refusal that a caller can meet: its word, its status and what to do about it.
+
+use axum::http::StatusCode;
+
+/// Whether the same request may succeed later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Retry {
+    /// Not without changing the request.
+    Never,
+    /// Yes, once others have moved; only they know when.
+    Later,
+    /// Yes, after so many seconds (`Retry-After`).
+    AfterSecs(u32),
+}
+
+macro_rules! error_codes {
+    ($($name:ident = $word:literal, $status:ident, $retry:expr, $title:literal, $advice:literal;)+) => {
+        /// A stable name for each refusal, on the wire as `code`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum ErrorCode {
+            $(#[doc = $title] $name,)+
+        }
+
+        impl ErrorCode {
+            /// All codes, in the order of the documentation.
+            pub const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
+
+            /// The word on the wire.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            /// The HTTP status that it comes with.
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// Whether to try again.
+            #[must_use]
+            pub fn retry(self) -> Retry {
+                match self { $(Self::$name => $retry,)+ }
+            }
+
+            /// A short title, the same for every occurrence.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// What the caller does next, in whole sentences.
+            #[must_use]
+            pub fn advice(self) -> &'static str {
+                match self { $(Self::$name => $advice,)+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    LockExists = "lock_exists", BAD_REQUEST, Retry::Never, "The lock exists already",
+        "Use it as it is, or choose another name.";
+    NoSuchLock = "no_such_lock", NOT_FOUND, Retry::Never, "No such lock",
+        "Create it first with `POST /v1/distributed_lock/{lock_id}`.";
+    Held = "held", CONFLICT, Retry::Later, "The lock is held",
+        "Try again when it has been released; a hold that is not refreshed ends at its `expires_at`.";
+    AlreadyHeld = "already_held", NOT_ACCEPTABLE, Retry::Never, "The process holds the lock already",
+        "Refresh the hold, or release it first.";
+    NotHeld = "not_held", CONFLICT, Retry::Never, "The process does not hold the lock",
+        "Stop using what the lock protects, then acquire the lock anew: a lost hold is never given back by a refresh.";
+    NothingToRelease = "nothing_to_release", BAD_REQUEST, Retry::Never, "The process has nothing to release",
+        "There is nothing to do; if the process was still working, another may have taken the lock meanwhile.";
+    TimeoutTooLong = "timeout_too_long", BAD_REQUEST, Retry::Never, "The timeout is too long",
+        "Ask for a shorter timeout and refresh the hold while it is needed.";
+    TooManyLocks = "too_many_locks", TOO_MANY_REQUESTS, Retry::AfterSecs(60), "The namespace is full",
+        "Reuse locks that exist, or raise the limit of locks per namespace.";
+    TooManyHolders = "too_many_holders", TOO_MANY_REQUESTS, Retry::AfterSecs(1), "The lock is full",
+        "Try again when a holder has released it, or raise the limit of holders per lock.";
+    TooManyKeys = "too_many_keys", TOO_MANY_REQUESTS, Retry::AfterSecs(60), "There are too many API keys",
+        "Revoke keys that are not used any more, or raise the limit of keys.";
+    TokensExhausted = "tokens_exhausted", INSUFFICIENT_STORAGE, Retry::Never, "The fencing tokens are used up",
+        "Move to a new installation of the service, and to new locks on the resources that check tokens.";
+    KeyExists = "key_exists", CONFLICT, Retry::Later, "The API key exists already",
+        "Try again: the service draws a new id.";
+    NoSuchKey = "no_such_key", NOT_FOUND, Retry::Never, "No such API key",
+        "List the keys with `GET /v1/keys`; it shows those that you may manage.";
+    InvalidId = "invalid_id", BAD_REQUEST, Retry::Never, "An id in the path is not valid",
+        "Percent-encode it as UTF-8, and choose 1 to 255 bytes without control characters, not `.` or `..`.";
+    InvalidParameter = "invalid_parameter", BAD_REQUEST, Retry::Never, "A query parameter is not valid",
+        "Correct the parameter, or leave it out for its default.";
+    UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A query parameter is unknown",
+        "Correct its name or leave it out; nothing is ignored, so that a typo does not become a default.";
+    DuplicateParameter = "duplicate_parameter", BAD_REQUEST, Retry::Never, "A query parameter is given twice",
+        "Give it once, under one of its names.";
+    InvalidBody = "invalid_body", BAD_REQUEST, Retry::Never, "The request body is not valid",
+        "Send the JSON object that the documentation of this call shows.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, Retry::Never, "The body is not JSON",
+        "Send JSON, with the header `Content-Type: application/json`.";
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, Retry::Never, "The request body is too large",
+        "Send a smaller body; calls to locks need none at all.";
+    Unauthorized = "unauthorized", UNAUTHORIZED, Retry::Never, "A valid API key is needed",
+        "Send a valid key as header `x-api-key`, or as `Authorization: Bearer`.";
+    Forbidden = "forbidden", FORBIDDEN, Retry::Never, "The API key may not do this",
+        "Use a key that may, or ask an admin for one.";
+    NoSuchRoute = "no_such_route", NOT_FOUND, Retry::Never, "There is no such call",
+        "Look at `/v1/docs` for the calls that exist; an id in a path must not be empty, and a `/` in it is written `%2F`.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, Retry::Never, "The method is not allowed here",
+        "Use one of the methods in the header `Allow`.";
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, Retry::AfterSecs(1), "The service is overloaded",
+        "Nothing has changed; try again after a pause.";
+    NotReady = "not_ready", SERVICE_UNAVAILABLE, Retry::AfterSecs(1), "The service is not ready",
+        "Nothing has changed; try again after a pause.";
+    Draining = "draining", SERVICE_UNAVAILABLE, Retry::AfterSecs(1), "The service is shutting down",
+        "Nothing has changed; try again when it has restarted, or elsewhere.";
+    OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, Retry::AfterSecs(1), "The outcome is unknown",
+        "The call may or may not have taken effect: look at the lock, then try again.";
+    Internal = "internal", INTERNAL_SERVER_ERROR, Retry::Never, "The service has a fault",
+        "The call may or may not have taken effect: look at the lock. Please report this with the request id.";
+}
+
+impl ErrorCode {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn retryable(self) -> bool {
+        self.retry() != Retry::Never
+    }
+
+    /// `unknown` if the call may have taken effect, else `none`.
+    #[must_use]
+    pub fn outcome(self) -> &'static str {
+        if matches!(self, Self::OutcomeUnknown | Self::Internal) { "unknown" } else { "none" }
+    }
+
+    /// Where the service documents it: a URI reference that resolves on the service itself.
+    #[must_use]
+    pub fn type_uri(self) -> String {
+        format!("/v1/docs/errors#{}", self.word())
+    }
+}

@@ -1,0 +1,34 @@
+//! The OpenAPI document.
+
+use std::sync::LazyLock;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use bytes::Bytes;
+
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::reply;
+
+const JSON: &str = "application/json";
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: "/v1/openapi.json",
+    noun: Noun::Service,
+    operation: "openapi",
+    summary: "The OpenAPI document",
+    description: "Describes every call, for people and for generators of clients.",
+    needs: None,
+    parameters: &[],
+    can_be_minimal: false,
+    success: (StatusCode::OK, Shape::Text(JSON)),
+    refusals: &[],
+};
+
+/// The same for every caller, so it is written once.
+static DOCUMENT: LazyLock<Bytes> =
+    LazyLock::new(|| Bytes::from(reply::json_bytes(&crate::openapi())));
+
+pub(crate) async fn handle() -> Response {
+    reply::with_type(StatusCode::OK, JSON, DOCUMENT.clone())
+}

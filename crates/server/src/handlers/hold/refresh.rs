@@ -1,0 +1,63 @@
+//! Start a hold's timeout anew.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, Detail, Mode, Role};
+
+use super::{READ_PROCESS_REFRESH, WRITE_PROCESS_REFRESH, submit};
+use crate::call::Call;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape, TIMEOUT_SECONDS};
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+pub(crate) static READ: Endpoint = Endpoint {
+    operation: "refresh_read",
+    path: READ_PROCESS_REFRESH,
+    summary: "Refresh a read hold",
+    ..WRITE_ENDPOINT
+};
+
+pub(crate) static WRITE: Endpoint = WRITE_ENDPOINT;
+
+const WRITE_ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Put,
+    path: WRITE_PROCESS_REFRESH,
+    noun: Noun::Hold,
+    operation: "refresh_write",
+    summary: "Refresh a write hold",
+    description: "Starts the hold's timeout anew, with the length given here. What has expired or \
+                  was released is never acquired again this way: the reply is 409 `not_held`.",
+    needs: Some(Role::Write),
+    parameters: &[&TIMEOUT_SECONDS],
+    can_be_minimal: true,
+    success: (StatusCode::OK, Shape::Lock),
+    refusals: &[
+        ErrorCode::InvalidId,
+        ErrorCode::NoSuchLock,
+        ErrorCode::NotHeld,
+        ErrorCode::TimeoutTooLong,
+    ],
+};
+
+pub(crate) async fn read(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (command, detail) = parse(&Call::open(&api, &READ, &request)?, Mode::Read)?;
+    submit(&api, command, detail).await
+}
+
+pub(crate) async fn write(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (command, detail) = parse(&Call::open(&api, &WRITE, &request)?, Mode::Write)?;
+    submit(&api, command, detail).await
+}
+
+fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
+    let (hold, timeout, detail) = (call.hold(mode)?, call.query.timeout()?, call.detail());
+    Ok((Command::Refresh { hold, timeout, detail }, detail))
+}

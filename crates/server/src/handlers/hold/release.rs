@@ -1,0 +1,57 @@
+//! Give a hold back.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, Detail, Mode, Role};
+
+use super::{READ_PROCESS, WRITE_PROCESS, submit};
+use crate::call::Call;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+pub(crate) static READ: Endpoint = Endpoint {
+    operation: "release_read",
+    path: READ_PROCESS,
+    summary: "Release a read hold",
+    ..WRITE_ENDPOINT
+};
+
+pub(crate) static WRITE: Endpoint = WRITE_ENDPOINT;
+
+const WRITE_ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Delete,
+    path: WRITE_PROCESS,
+    noun: Noun::Hold,
+    operation: "release_write",
+    summary: "Release a write hold",
+    description: "Gives the hold back. Once this is answered the next process may have the lock.",
+    needs: Some(Role::Write),
+    parameters: &[],
+    can_be_minimal: true,
+    success: (StatusCode::OK, Shape::Lock),
+    refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock, ErrorCode::NothingToRelease],
+};
+
+pub(crate) async fn read(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (command, detail) = parse(&Call::open(&api, &READ, &request)?, Mode::Read)?;
+    submit(&api, command, detail).await
+}
+
+pub(crate) async fn write(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (command, detail) = parse(&Call::open(&api, &WRITE, &request)?, Mode::Write)?;
+    submit(&api, command, detail).await
+}
+
+fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
+    let (hold, detail) = (call.hold(mode)?, call.detail());
+    Ok((Command::Release { hold, detail }, detail))
+}

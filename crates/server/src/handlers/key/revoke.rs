@@ -1,0 +1,49 @@
+//! Shut an API key out.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, KeyId, Reply, Role};
+
+use super::managed_namespace;
+use crate::call::Call;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::handlers::mismatched;
+use crate::problem::Problem;
+use crate::reply;
+use crate::state::ApiState;
+use crate::wire::Key;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Delete,
+    path: "/v1/keys/{key_id}",
+    noun: Noun::Key,
+    operation: "revoke_key",
+    summary: "Revoke an API key",
+    description: "Shuts a key out for good, from the next request on. What was acquired with it stays \
+                  held until it is released or expires.",
+    needs: Some(Role::Admin),
+    parameters: &[],
+    can_be_minimal: false,
+    success: (StatusCode::OK, Shape::Key),
+    refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchKey],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+    match api.engine.submit(command).await? {
+        Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),
+        other @ (Reply::Lock(_) | Reply::Keys(_)) => Err(mismatched(&other)),
+    }
+}
+
+fn parse(call: &Call<'_>) -> Result<Command, Problem> {
+    Ok(Command::RevokeKey {
+        key_id: call.path_id("{key_id}", KeyId::parse)?,
+        namespace: managed_namespace(&call.caller),
+    })
+}

@@ -1,0 +1,4 @@
+//! Locks as such.
+
+pub(crate) mod create;
+pub(crate) mod get;

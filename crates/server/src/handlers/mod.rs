@@ -1,0 +1,24 @@
+//! One folder a noun, one file a verb. Each file describes its call and answers it.
+
+pub(crate) mod docs;
+pub(crate) mod fallback;
+pub(crate) mod hold;
+pub(crate) mod key;
+pub(crate) mod lock;
+pub(crate) mod service;
+
+use leasehold_core::Reply;
+
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+
+/// The engine answers each command with its own kind of reply; this is what a handler says of any
+/// other kind.
+fn mismatched(reply: &Reply) -> Problem {
+    let kind = match reply {
+        Reply::Lock(_) => "a lock",
+        Reply::Key(_) => "a key",
+        Reply::Keys(_) => "keys",
+    };
+    Problem::new(ErrorCode::Internal, &format!("the engine answered with {kind} instead"))
+}

@@ -1,0 +1,35 @@
+//! The health check that clients of the old service know.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_engine::{Clock, SystemClock};
+
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::reply;
+use crate::state::ApiState;
+use crate::wire::{Health, Rfc3339};
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: "/v1/healthcheck",
+    noun: Noun::Service,
+    operation: "healthcheck",
+    summary: "Check that the service answers",
+    description: "Answers while the process serves. Whether calls to locks are answered: `/readyz`.",
+    needs: None,
+    parameters: &[],
+    can_be_minimal: false,
+    success: (StatusCode::OK, Shape::Health),
+    refusals: &[],
+};
+
+pub(crate) async fn handle(State(api): State<ApiState>) -> Response {
+    let body = Health {
+        message: "healthy",
+        service_version: &api.settings.service_version,
+        commit_id: &api.settings.commit_id,
+        time: Rfc3339(SystemClock.now().wall),
+    };
+    reply::json(StatusCode::OK, &body)
+}

@@ -1,0 +1,27 @@
+//! Whether the process serves.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::reply;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: "/livez",
+    noun: Noun::Service,
+    operation: "livez",
+    summary: "Liveness probe",
+    description: "200 while the process serves at all. If it fails, restart the process.",
+    needs: None,
+    parameters: &[],
+    can_be_minimal: false,
+    success: (StatusCode::OK, Shape::Text(TEXT)),
+    refusals: &[],
+};
+
+pub(crate) async fn handle() -> Response {
+    reply::with_type(StatusCode::OK, TEXT, "live\n")
+}

@@ -1,0 +1,38 @@
+//! Whether calls to locks are answered.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_engine::Role;
+
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+use crate::reply;
+use crate::state::ProbeState;
+use crate::wire::Readiness;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: "/readyz",
+    noun: Noun::Service,
+    operation: "readyz",
+    summary: "Readiness probe",
+    description: "200 while calls to locks are answered, else 503 with the reason. Send no traffic \
+                  to it meanwhile.",
+    needs: None,
+    parameters: &[],
+    can_be_minimal: false,
+    success: (StatusCode::OK, Shape::Readiness),
+    refusals: &[ErrorCode::NotReady, ErrorCode::Draining],
+};
+
+pub(crate) async fn handle(State(probes): State<ProbeState>) -> Result<Response, Problem> {
+    match &*probes.engine.role().borrow() {
+        Role::Leading => Ok(reply::json(StatusCode::OK, &Readiness { ready: true })),
+        Role::Recovering { reason } | Role::Stopped { reason } => {
+            Err(Problem::new(ErrorCode::NotReady, reason))
+        }
+        Role::Draining => Err(Problem::new(ErrorCode::Draining, "the service is shutting down")),
+    }
+}

@@ -1,0 +1,52 @@
+//! The numbers that the service publishes.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use thiserror::Error;
+
+/// Renders the numbers, and does the upkeep that keeps histograms from growing: call its
+/// `run_upkeep` every few seconds.
+pub use metrics_exporter_prometheus::PrometheusHandle as MetricsHandle;
+
+pub(crate) const REQUESTS: &str = "leasehold_http_requests_total";
+pub(crate) const REQUEST_SECONDS: &str = "leasehold_http_request_seconds";
+pub(crate) const REFUSALS: &str = "leasehold_refusals_total";
+
+/// From a request that touches only memory to one that waits for a slow disk.
+const SECONDS: [f64; 14] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+const ROWS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// The numbers cannot be published.
+#[derive(Debug, Error)]
+#[error("metrics cannot be set up: {0}")]
+pub struct MetricsError(#[from] BuildError);
+
+/// Sets up the process's one recorder. Do this before [`leasehold_engine::Engine::start`] and
+/// [`crate::api_router`]: both look their handles up when they are made.
+///
+/// # Errors
+/// [`MetricsError`] if the process has a recorder already.
+pub fn install_metrics() -> Result<MetricsHandle, MetricsError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)?
+        .install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time to answer a request, by route.");
+    describe_counter!(REFUSALS, "Requests refused, by the code of the refusal.");
+    describe_counter!("leasehold_grants_total", "Holds granted.");
+    describe_counter!("leasehold_releases_total", "Holds released by their holders.");
+    describe_counter!("leasehold_expiries_total", "Holds ended because their timeout passed.");
+    describe_gauge!("leasehold_locks", "Locks that exist, by namespace.");
+    describe_gauge!("leasehold_holds", "Holds that are in force, by namespace.");
+    describe_histogram!("leasehold_batch_rows", "Rows written by one durable batch.");
+    describe_histogram!("leasehold_commit_seconds", Unit::Seconds, "Time to commit one batch.");
+    describe_gauge!("leasehold_queue_depth", "Commands that wait for the commit loop.");
+}

@@ -1,0 +1,53 @@
+//! One call.
+
+use utoipa::openapi::path::{Operation, OperationBuilder};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, Ref, Required};
+
+use super::parameters::parameters;
+use super::responses::responses;
+use super::{BEARER, KEY_IN_QUERY, X_API_KEY, example, tag_name};
+use crate::endpoint::{Endpoint, Reply};
+
+pub(super) fn operation(endpoint: &Endpoint) -> Operation {
+    let operation = OperationBuilder::new()
+        .tag(tag_name(endpoint.noun))
+        .operation_id(Some(endpoint.operation))
+        .summary(Some(endpoint.summary))
+        .description(Some(description(endpoint)))
+        .parameters(Some(parameters(endpoint)))
+        .request_body(request_body(endpoint))
+        .responses(responses(endpoint));
+    let securities = match endpoint.needs {
+        Some(_) => vec![X_API_KEY, BEARER, KEY_IN_QUERY],
+        None => Vec::new(),
+    };
+    let requirement = |scheme| SecurityRequirement::new::<_, [&str; 0], _>(scheme, []);
+    operation.securities(Some(securities.into_iter().map(requirement))).build()
+}
+
+fn description(endpoint: &Endpoint) -> String {
+    match endpoint.needs {
+        Some(role) => {
+            let role = role.as_str();
+            format!("{} Needs a key with the role `{role}`, or a higher one.", endpoint.description)
+        }
+        None => endpoint.description.to_owned(),
+    }
+}
+
+fn request_body(endpoint: &Endpoint) -> Option<RequestBody> {
+    match endpoint.success.1 {
+        Reply::NewKey => {
+            let content = ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("KeyRequest")))
+                .example(Some(example::key_request()))
+                .build();
+            let body = RequestBodyBuilder::new().content("application/json", content);
+            Some(body.required(Some(Required::True)).build())
+        }
+        Reply::Lock | Reply::Key | Reply::Keys | Reply::Health | Reply::Readiness => None,
+        Reply::Text(_) => None,
+    }
+}

@@ -1,0 +1,114 @@
+//! Refusals on their way to the caller: RFC 9457 problem documents.
+//!
+//! A handler returns a [`Problem`]; it travels as an extension of an empty response to the one
+//! layer around all routes ([`crate::observe`]), which counts it and writes the document, because
+//! only that layer knows the request's id.
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use leasehold_core::{LockView, Refusal};
+use leasehold_engine::Failure;
+
+use crate::error_code::{ErrorCode, Retry};
+use crate::wire::ProblemDocument;
+
+/// Media type of RFC 9457.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// One refusal.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) code: ErrorCode,
+    pub(crate) detail: String,
+    pub(crate) lock: Option<Box<LockView>>,
+}
+
+impl Problem {
+    /// A refusal for `reason`, which is the beginning of a sentence without its full stop.
+    pub(crate) fn new(code: ErrorCode, reason: &str) -> Self {
+        Self { code, detail: format!("{}. {}", capitalized(reason), code.advice()), lock: None }
+    }
+
+    fn about(code: ErrorCode, reason: &str, lock: Box<LockView>) -> Self {
+        Self { lock: Some(lock), ..Self::new(code, reason) }
+    }
+
+    /// Writes the document into a response that came with this problem.
+    pub(crate) fn write(&self, response: &mut Response, request_id: &HeaderValue) {
+        let document = ProblemDocument::new(self, request_id.to_str().unwrap_or_default());
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Retry::AfterSecs(secs) = self.code.retry() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if self.code == ErrorCode::Unauthorized {
+            let scheme = HeaderValue::from_static("Bearer realm=\"leasehold\"");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        *response.body_mut() = crate::reply::json_bytes(&document).into();
+    }
+}
+
+fn capitalized(reason: &str) -> String {
+    let mut chars = reason.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let reason = refusal.to_string();
+        match refusal {
+            Refusal::LockExists(lock) => Self::about(ErrorCode::LockExists, &reason, lock),
+            Refusal::NoSuchLock(_) => Self::new(ErrorCode::NoSuchLock, &reason),
+            Refusal::Held(lock) => Self::about(ErrorCode::Held, &reason, lock),
+            Refusal::AlreadyHeld { lock, .. } => Self::about(ErrorCode::AlreadyHeld, &reason, lock),
+            Refusal::NotHeld { lock, .. } => Self::about(ErrorCode::NotHeld, &reason, lock),
+            Refusal::NothingToRelease { lock, .. } => {
+                Self::about(ErrorCode::NothingToRelease, &reason, lock)
+            }
+            Refusal::TimeoutTooLong { .. } => Self::new(ErrorCode::TimeoutTooLong, &reason),
+            Refusal::TooManyLocks { .. } => Self::new(ErrorCode::TooManyLocks, &reason),
+            Refusal::TooManyHolders { .. } => Self::new(ErrorCode::TooManyHolders, &reason),
+            Refusal::TokensExhausted => Self::new(ErrorCode::TokensExhausted, &reason),
+            Refusal::TooManyKeys { .. } => Self::new(ErrorCode::TooManyKeys, &reason),
+            Refusal::KeyExists(_) => Self::new(ErrorCode::KeyExists, &reason),
+            Refusal::NoSuchKey(_) => Self::new(ErrorCode::NoSuchKey, &reason),
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let reason = failure.to_string();
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Overloaded => Self::new(ErrorCode::Overloaded, &reason),
+            Failure::NotReady(_) => Self::new(ErrorCode::NotReady, &reason),
+            Failure::Draining => Self::new(ErrorCode::Draining, &reason),
+            Failure::OutcomeUnknown(_) => Self::new(ErrorCode::OutcomeUnknown, &reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_is_whole_sentences_and_says_what_to_do() {
+        let problem = Problem::from(Refusal::KeyExists("abc".to_owned()));
+        assert_eq!(problem.code, ErrorCode::KeyExists);
+        assert_eq!(
+            problem.detail,
+            "An API key with the id \"abc\" exists already. Try again: the service draws a new id."
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! Query strings, taken strictly: a typo must not become a default.
+
+use std::borrow::Cow;
+
+use leasehold_core::TimeoutSecs;
+
+use crate::endpoint::{IS_EXCLUSIVE, Parameter, TIMEOUT_SECONDS};
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+
+/// The parameter that carries a key where headers cannot be set; allowed in every call.
+const KEY: &str = "key";
+
+/// How much of a caller's own text is repeated in a refusal, in characters. Less than half of a key.
+const ECHO_CHARS: usize = 40;
+
+/// The parameters of one request, decoded.
+pub(crate) struct Query<'r> {
+    pairs: Vec<(Cow<'r, str>, Cow<'r, str>)>,
+}
+
+impl<'r> Query<'r> {
+    pub(crate) fn parse(text: Option<&'r str>) -> Self {
+        let text = text.unwrap_or_default();
+        Self { pairs: form_urlencoded::parse(text.as_bytes()).collect() }
+    }
+
+    /// The API key, if it came this way.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.find(|name| name == KEY).map(|(_, value)| value)
+    }
+
+    /// Refuses what the call does not take, and what it is given twice under any of its names.
+    pub(crate) fn check(&self, allowed: &[&Parameter]) -> Result<(), Problem> {
+        for (at, (name, _)) in self.pairs.iter().enumerate() {
+            let known = allowed.iter().find(|parameter| parameter.is_named(name));
+            if known.is_none() && name != KEY {
+                return Err(unknown(name, allowed));
+            }
+            let same = |other: &str| known.map_or(other == KEY, |known| known.is_named(other));
+            if let Some((earlier, _)) = self.pairs[..at].iter().find(|(other, _)| same(other)) {
+                return Err(twice(earlier, name));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a hold is to last.
+    pub(crate) fn timeout(&self) -> Result<TimeoutSecs, Problem> {
+        let (name, value) = self.value(&TIMEOUT_SECONDS);
+        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        // A number past u32 is digits all the same: the table refuses it and names its longest.
+        digits
+            .then(|| value.parse().unwrap_or(u32::MAX))
+            .and_then(TimeoutSecs::new)
+            .ok_or_else(|| invalid(name, value, &TIMEOUT_SECONDS))
+    }
+
+    /// Whether a new lock takes one writer at most.
+    pub(crate) fn is_exclusive(&self) -> Result<bool, Problem> {
+        let (name, value) = self.value(&IS_EXCLUSIVE);
+        let is_one_of =
+            |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
+        if is_one_of(["true", "1", "yes", "on"]) {
+            Ok(true)
+        } else if is_one_of(["false", "0", "no", "off"]) {
+            Ok(false)
+        } else {
+            Err(invalid(name, value, &IS_EXCLUSIVE))
+        }
+    }
+
+    fn value<'a>(&'a self, parameter: &Parameter) -> (&'a str, &'a str) {
+        self.find(|name| parameter.is_named(name)).unwrap_or((parameter.name, parameter.default))
+    }
+
+    fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
+        let found = self.pairs.iter().find(|(name, _)| wanted(name));
+        found.map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+}
+
+fn invalid(name: &str, value: &str, parameter: &Parameter) -> Problem {
+    let reason = format!("`{name}` is {:?}; it must be {}", shortened(value), parameter.expects);
+    Problem::new(ErrorCode::InvalidParameter, &reason)
+}
+
+fn twice(earlier: &str, name: &str) -> Problem {
+    let reason = if earlier == name {
+        format!("`{name}` is given twice")
+    } else {
+        format!("`{earlier}` and `{name}` are two names of one parameter and both are given")
+    };
+    Problem::new(ErrorCode::DuplicateParameter, &reason)
+}
+
+fn unknown(name: &str, allowed: &[&Parameter]) -> Problem {
+    let names: Vec<&str> = allowed.iter().flat_map(|p| p.names()).chain([KEY]).collect();
+    let nearest = names
+        .iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(known, name), known))
+        .filter(|(likeness, _)| *likeness >= 0.5)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = nearest.map(|(_, known)| format!("did you mean `{known}`? ")).unwrap_or_default();
+    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let reason =
+        format!("there is no parameter {:?} here: {hint}this call takes {list}", shortened(name));
+    Problem::new(ErrorCode::UnknownParameter, &reason)
+}
+
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(ECHO_CHARS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}

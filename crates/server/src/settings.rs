@@ -1,0 +1,30 @@
+//! What the HTTP face is told at start. Plain data, checked where settings are read.
+
+use leasehold_core::KeyHash;
+
+/// Settings of [`crate::api_router`].
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// Serve without keys: every caller is admin of the namespace `default`.
+    pub dev: bool,
+    /// Hash of one admin key of the namespace `default` that is not in the store.
+    pub admin_key: Option<KeyHash>,
+    /// Version that the health check reports.
+    pub service_version: String,
+    /// Commit that the health check reports.
+    pub commit_id: String,
+    /// Longest request body, in bytes (I7).
+    pub max_body_bytes: usize,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            dev: false,
+            admin_key: None,
+            service_version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit_id: "unknown".to_owned(),
+            max_body_bytes: 64 * 1024,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! A service on a port of its own, and a client that sends exactly the bytes it is told to.
+
+pub(crate) mod client;
+pub(crate) mod service;
+pub(crate) mod store;
+
+pub(crate) use service::{Service, Setup};

@@ -1,0 +1,152 @@
+//! The whole service in this process, on a port of its own.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use leasehold_engine::{Engine, Role, Settings, SystemClock};
+use leasehold_server::listen::{ListenSettings, serve};
+use leasehold_server::{
+    MetricsHandle, ServerSettings, api_router, credentials, install_metrics, probe_router,
+};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use super::client::{self, Reply};
+use super::store::{Mood, MoodyStore};
+
+/// The key that the settings of a test name.
+pub(crate) const ADMIN_KEY: &str = "the operator's key";
+
+/// What a test can choose. By default: dev mode, an empty store that works.
+pub(crate) struct Setup {
+    pub(crate) server: ServerSettings,
+    pub(crate) engine: Settings,
+    pub(crate) listen: ListenSettings,
+    pub(crate) store: MoodyStore,
+    pub(crate) probes_alone: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let server = ServerSettings {
+            dev: true,
+            service_version: "1.2.3".to_owned(),
+            commit_id: "abc1234".to_owned(),
+            ..ServerSettings::default()
+        };
+        let engine = Settings {
+            min_retry_pause: Duration::from_millis(5),
+            max_retry_pause: Duration::from_millis(20),
+            ..Settings::default()
+        };
+        Self {
+            server,
+            engine,
+            listen: ListenSettings::default(),
+            store: MoodyStore::new(Mood::Works),
+            probes_alone: false,
+        }
+    }
+}
+
+impl Setup {
+    /// A service that wants keys and knows [`ADMIN_KEY`].
+    pub(crate) fn with_keys() -> Self {
+        let mut setup = Self::default();
+        setup.server.dev = false;
+        setup.server.admin_key = Some(credentials::hash(ADMIN_KEY));
+        setup
+    }
+
+    pub(crate) fn start(self) -> Service {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let metrics = metrics();
+        let store = Box::new(self.store.clone());
+        let engine = Engine::start(store, Arc::new(SystemClock), self.engine).unwrap();
+        let router = if self.probes_alone {
+            probe_router(engine.clone(), metrics)
+        } else {
+            api_router(engine.clone(), self.server, metrics)
+        };
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = runtime.spawn(serve(listener, router, self.listen, async {
+            // A dropped sender stops the service as well.
+            let _ = stopped.await;
+        }));
+        Service { address, engine, store: self.store, stop, serving, runtime }
+    }
+}
+
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    pub(crate) engine: Engine,
+    pub(crate) store: MoodyStore,
+    pub(crate) stop: oneshot::Sender<()>,
+    pub(crate) serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    pub(crate) runtime: Runtime,
+}
+
+impl Service {
+    /// In dev mode, ready.
+    pub(crate) fn start() -> Self {
+        Setup::default().start().ready()
+    }
+
+    /// With keys, ready.
+    pub(crate) fn start_with_keys() -> Self {
+        Setup::with_keys().start().ready()
+    }
+
+    pub(crate) fn ready(self) -> Self {
+        let mut role = self.engine.role();
+        let leading = role.wait_for(|role| *role == Role::Leading);
+        drop(self.runtime.block_on(leading).unwrap());
+        self
+    }
+
+    pub(crate) fn call(&self, method: &str, target: &str) -> Reply {
+        client::send(self.address, method, target, &[], "")
+    }
+
+    pub(crate) fn call_with(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Reply {
+        client::send(self.address, method, target, headers, "")
+    }
+
+    pub(crate) fn call_as(&self, key: &str, method: &str, target: &str) -> Reply {
+        self.call_with(method, target, &[("x-api-key", key)])
+    }
+
+    pub(crate) fn post_as(&self, key: &str, target: &str, body: &str) -> Reply {
+        let headers = [("x-api-key", key), ("content-type", "application/json")];
+        client::send(self.address, "POST", target, &headers, body)
+    }
+
+    /// Makes a lock.
+    #[track_caller]
+    pub(crate) fn create(&self, lock_id: &str, is_exclusive: bool) {
+        let target = format!("/v1/distributed_lock/{lock_id}?is_exclusive={is_exclusive}");
+        self.call("POST", &target).ok(201);
+    }
+
+    /// Acquires, and hands the fencing token out.
+    #[track_caller]
+    pub(crate) fn acquire(&self, lock_id: &str, mode: &str, process_id: &str) -> u64 {
+        let target = format!("/v1/distributed_lock/{lock_id}/{mode}-process/{process_id}");
+        let lock = self.call_with("PUT", &target, &[("prefer", "return=minimal")]).ok(200);
+        lock[format!("{mode}_process_list")][0]["fencing_token"].as_u64().unwrap()
+    }
+}
+
+/// One recorder for the process, however many tests run in it.
+pub(crate) fn metrics() -> MetricsHandle {
+    static METRICS: OnceLock<MetricsHandle> = OnceLock::new();
+    METRICS.get_or_init(|| install_metrics().unwrap()).clone()
+}

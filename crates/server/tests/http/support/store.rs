@@ -1,0 +1,97 @@
+//! A store that does as a test says: works, refuses, loses an answer, or hangs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use leasehold_core::{Batch, Row};
+use leasehold_store::{Epoch, MemoryStore, Store, StoreError};
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mood {
+    Works,
+    /// Claims fail, so that recovery never ends.
+    RefusesClaims,
+    /// Commits do not happen.
+    RefusesCommits,
+    /// Commits happen and nobody learns of it.
+    LosesAnswers,
+    /// Commits, and resigning, wait until the mood changes.
+    Hangs,
+}
+
+/// Rows in memory behind a mood that a test sets.
+#[derive(Clone)]
+pub(crate) struct MoodyStore {
+    inner: MemoryStore,
+    mood: Arc<watch::Sender<Mood>>,
+}
+
+impl MoodyStore {
+    pub(crate) fn new(mood: Mood) -> Self {
+        Self { inner: MemoryStore::new(), mood: Arc::new(watch::channel(mood).0) }
+    }
+
+    pub(crate) fn set(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    /// The mood, once it is another than to hang.
+    async fn settled(&self) -> Mood {
+        *self.mood.subscribe().wait_for(|mood| *mood != Mood::Hangs).await.unwrap()
+    }
+
+    /// Rows that are there before the service starts.
+    pub(crate) fn filled(rows: Vec<Row>) -> Self {
+        let store = Self::new(Mood::Works);
+        let mut batch = Batch::default();
+        rows.into_iter().for_each(|row| batch.put(row));
+        let mut inner = store.inner.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let epoch = inner.claim().await.unwrap();
+            inner.commit(epoch, &batch).await.unwrap();
+        });
+        store
+    }
+}
+
+#[async_trait]
+impl Store for MoodyStore {
+    async fn claim(&mut self) -> Result<Epoch, StoreError> {
+        if *self.mood.borrow() == Mood::RefusesClaims {
+            return Err(StoreError::Unavailable("the test said so".to_owned()));
+        }
+        self.inner.claim().await
+    }
+
+    async fn load(
+        &mut self,
+        epoch: Epoch,
+        visit: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), StoreError> {
+        self.inner.load(epoch, visit).await
+    }
+
+    async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
+        match self.settled().await {
+            Mood::RefusesCommits => Err(StoreError::Unavailable("the test said so".to_owned())),
+            Mood::LosesAnswers => {
+                self.inner.commit(epoch, batch).await?;
+                Err(StoreError::OutcomeUnknown("the test said so".to_owned()))
+            }
+            Mood::Works | Mood::RefusesClaims | Mood::Hangs => {
+                self.inner.commit(epoch, batch).await
+            }
+        }
+    }
+
+    async fn renew(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.inner.renew(epoch).await
+    }
+
+    async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.settled().await;
+        self.inner.resign(epoch).await
+    }
+}
