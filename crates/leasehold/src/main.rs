@@ -1,1 +1,55 @@
-fn main() {}
+//! `leasehold`: the lock service, and the commands to run it, in one binary.
+
+mod cli;
+mod config;
+mod key;
+mod log;
+mod serve;
+mod version;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use thiserror::Error;
+
+use cli::{Cli, Verb};
+use config::{Settings, SettingsError};
+use key::KeyError;
+use serve::ServeError;
+
+fn main() -> ExitCode {
+    let Cli { verb } = Cli::parse();
+    match run(verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to tell a user whose stderr is gone.
+            let _ = writeln!(io::stderr(), "leasehold: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a verb failed.
+#[derive(Debug, Error)]
+enum VerbError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+fn run(verb: Verb) -> Result<(), VerbError> {
+    match verb {
+        Verb::Serve(flags) => serve::serve(&Settings::load(flags)?)?,
+        Verb::Config(flags) => {
+            io::stdout().write_all(Settings::load(flags)?.to_toml().as_bytes())?;
+        }
+        Verb::Key(arguments) => key::run(&arguments)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Why settings were refused: where the bad value came from and what is allowed.
+
+use thiserror::Error;
+
+use super::layers::Origin;
+
+/// Why the settings cannot be used. Every text says what to change.
+#[derive(Debug, Error)]
+pub(crate) enum SettingsError {
+    #[error("setting `{setting}` does not take {given} ({origin}): give {allowed}")]
+    NotAllowed { setting: String, given: String, origin: Origin, allowed: String },
+    #[error("the environment variable {variable} is not UTF-8")]
+    NotUtf8 { variable: String },
+    #[error("cannot read the settings file {path}: {error}")]
+    Unreadable { path: String, error: std::io::Error },
+    #[error("the settings file {path} is not TOML: {error}")]
+    NotToml { path: String, error: toml::de::Error },
+    #[error("file {path}, line {line}: there is no setting `{key}`; {suggestion}")]
+    Unknown { path: String, line: usize, key: String, suggestion: String },
+    #[error("file {path}, line {line}: `{key}` takes a text, a whole number, true or false")]
+    NotPlain { path: String, line: usize, key: String },
+    #[error(
+        "--dev serves everybody without a key, so it takes only a loopback address such as 127.0.0.1:8000; \
+         `{setting}` is {address} ({origin}): change it, or leave out --dev"
+    )]
+    DevBeyondLoopback { setting: &'static str, address: std::net::SocketAddr, origin: Origin },
+}

@@ -1,0 +1,60 @@
+//! Settings: plain data, checked once at start. `table` has them all.
+
+mod error;
+mod file;
+mod flags;
+mod layers;
+mod print;
+mod table;
+mod value;
+
+pub(crate) use error::SettingsError;
+pub(crate) use flags::Flags;
+pub(crate) use layers::{Given, Origin};
+pub(crate) use table::Settings;
+pub(crate) use value::{LogFormat, LogLevel};
+
+use layers::Layers;
+use value::GOOD_KEY_BYTES;
+
+impl Settings {
+    /// Reads and checks what flags, environment and file give.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the value, where it came from and what is allowed.
+    pub(crate) fn load(flags: Flags) -> Result<Self, SettingsError> {
+        let file = flags.file.as_deref().map(file::read).transpose()?.unwrap_or_default();
+        let layers = vec![flags.layer, layers::environment()?, file, layers::platform()?];
+        let settings = Self::read(&Layers(layers))?;
+        settings.check_dev()?;
+        Ok(settings)
+    }
+
+    fn check_dev(&self) -> Result<(), SettingsError> {
+        let api = ("listen", Some(self.listen.value), &self.listen.origin);
+        let probes = ("probes-listen", self.probes_listen.value, &self.probes_listen.origin);
+        for (setting, address, origin) in [api, probes] {
+            if let Some(address) = address.filter(|a| self.dev.value && !a.ip().is_loopback()) {
+                let origin = origin.clone();
+                return Err(SettingsError::DevBeyondLoopback { setting, address, origin });
+            }
+        }
+        Ok(())
+    }
+
+    /// What is allowed but probably not meant.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let short = self.api_key.value.is_some_and(|key| key.is_short);
+        let idle = self.dev.value && self.api_key.value.is_some();
+        let short = short.then(|| {
+            format!(
+                "the API key ({}) is shorter than {GOOD_KEY_BYTES} characters and can be guessed",
+                self.api_key.origin
+            )
+        });
+        let idle = idle.then(|| {
+            format!("--dev serves without keys: the API key ({}) is not used", self.api_key.origin)
+        });
+        short.into_iter().chain(idle).collect()
+    }
+}

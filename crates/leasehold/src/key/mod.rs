@@ -1,0 +1,63 @@
+//! `leasehold key`: the API keys of a running server, over HTTP.
+
+mod client;
+mod create;
+mod error;
+mod list;
+mod revoke;
+mod wire;
+
+use clap::{Args, Subcommand};
+
+use client::Client;
+pub(crate) use error::KeyError;
+
+/// What `leasehold key` takes.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The key that opens the server is no flag, because everybody on the machine can see flags: give it
+as LEASEHOLD_API_KEY in the environment. A server with --dev needs none.
+
+Examples:
+  export LEASEHOLD_API_KEY=lh_...
+  leasehold key create --namespace billing --role write --label 'billing workers'
+  leasehold key list
+  leasehold key revoke 3f9c01d2ab77")]
+pub(crate) struct KeyArguments {
+    /// Address of the server
+    #[arg(
+        long,
+        global = true,
+        display_order = 100,
+        hide_env_values = true,
+        value_name = "URL",
+        env = "LEASEHOLD_SERVER",
+        default_value = "http://127.0.0.1:8000"
+    )]
+    server: String,
+    #[command(subcommand)]
+    verb: KeyVerb,
+}
+
+#[derive(Subcommand, Debug)]
+enum KeyVerb {
+    /// Make a key and print it once
+    Create(create::CreateArguments),
+    /// List the keys, without their secrets
+    List(list::ListArguments),
+    /// Shut a key out, at once
+    Revoke(revoke::RevokeArguments),
+}
+
+/// Runs one verb against the server.
+///
+/// # Errors
+/// [`KeyError`] says what to do.
+pub(crate) fn run(arguments: &KeyArguments) -> Result<(), KeyError> {
+    let client = Client::new(&arguments.server)?;
+    match &arguments.verb {
+        KeyVerb::Create(arguments) => create::create(&client, arguments),
+        KeyVerb::List(arguments) => list::list(&client, arguments),
+        KeyVerb::Revoke(arguments) => revoke::revoke(&client, arguments),
+    }
+}

@@ -1,0 +1,50 @@
+//! Why the service could not start or had to end. Every text says what to do.
+
+use std::io;
+use std::net::SocketAddr;
+
+use leasehold_store::OpenError;
+use thiserror::Error;
+use tokio::task::JoinError;
+
+use crate::config::Origin;
+
+/// Why `leasehold serve` ended without having been asked to.
+#[derive(Debug, Error)]
+pub(crate) enum ServeError {
+    #[error("cannot start the threads that serve requests: {0}")]
+    NoRuntime(io::Error),
+    #[error("cannot listen for signals: {0}")]
+    NoSignals(io::Error),
+    #[error(
+        "{address} is in use: another program listens there. Stop it, or choose another address \
+         with --{setting} ({setting} comes from: {origin})"
+    )]
+    AddressInUse { setting: &'static str, address: SocketAddr, origin: Origin },
+    #[error("cannot listen on {address} ({setting}, {origin}): {error}")]
+    Bind { setting: &'static str, address: SocketAddr, origin: Origin, error: io::Error },
+    #[error("cannot collect metrics: {0}")]
+    Metrics(#[from] leasehold_server::MetricsError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("cannot start the commit loop: {0}")]
+    NoCommitLoop(io::Error),
+    #[error("{0}")]
+    Stopped(String),
+    #[error(
+        "cannot make the first API key: {0}; start with LEASEHOLD_API_KEY set to a key of your own"
+    )]
+    FirstKey(String),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+    #[error("the listener failed: {0}")]
+    Listener(io::Error),
+    #[error("the listener broke off: {0}")]
+    ListenerPanic(#[from] JoinError),
+    #[error("the listener ended without having been asked to")]
+    ListenerEnded,
+    #[error(
+        "the last batch was not done {0} seconds after the stop; what was acknowledged is durable"
+    )]
+    DrainTooLong(u64),
+}

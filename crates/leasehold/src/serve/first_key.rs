@@ -1,0 +1,61 @@
+//! A service that nobody can enter makes one admin key at its first start and shows it once.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use leasehold_core::{Command, Namespace, Refusal, Role};
+use leasehold_engine::{Clock as _, Engine, Failure, SystemClock};
+use leasehold_server::credentials::{self, NewKey};
+use tokio::time::sleep;
+
+use super::ServeError;
+use super::ready;
+
+/// Before another attempt, so that a loop that has just lost its store can say so.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Makes the key if the service has none. The key itself goes to stdout and nowhere else.
+pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
+    if !engine.keyring().is_empty() {
+        return Ok(());
+    }
+    let created_at = SystemClock.now().wall;
+    let NewKey { key, secret } = credentials::generate(
+        Namespace::default(),
+        Role::Admin,
+        "first start".to_owned(),
+        created_at,
+    )
+    .map_err(|error| ServeError::FirstKey(error.to_string()))?;
+    loop {
+        match engine.submit(Command::CreateKey(key.clone())).await {
+            // It exists already: an attempt whose outcome was unknown did happen.
+            Ok(_) | Err(Failure::Refused(Refusal::KeyExists(_))) => return show(&secret),
+            Err(Failure::OutcomeUnknown(_) | Failure::NotReady(_) | Failure::Overloaded) => {
+                sleep(PAUSE).await;
+                ready::leading(engine).await;
+            }
+            Err(failure @ (Failure::Refused(_) | Failure::Draining)) => {
+                return Err(ServeError::FirstKey(failure.to_string()));
+            }
+        }
+    }
+}
+
+fn show(secret: &str) -> Result<(), ServeError> {
+    let rule = "─".repeat(secret.len() + 2);
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "┌{rule}┐\n\
+         │ {:<width$} │\n\
+         │ {:<width$} │\n\
+         │ {secret} │\n\
+         └{rule}┘",
+        "The first API key, an admin of the namespace `default`. It is shown this once,",
+        "because only its hash is stored. Send it in the header x-api-key.",
+        width = secret.len(),
+    )
+    .and_then(|()| out.flush())
+    .map_err(ServeError::Output)
+}

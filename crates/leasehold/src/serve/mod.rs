@@ -1,0 +1,117 @@
+//! `leasehold serve`: bind, start the commit loop, answer at once, stop in order.
+
+mod bind;
+mod error;
+mod first_key;
+mod ready;
+mod settings;
+mod signals;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasehold_engine::{Engine, SystemClock};
+use leasehold_server::{api_router, install_metrics, listen, probe_router};
+use leasehold_store::LocalStore;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+pub(crate) use error::ServeError;
+
+use crate::config::Settings;
+use crate::log;
+use signals::Signals;
+
+/// Runs the service until a signal ends it.
+///
+/// # Errors
+/// [`ServeError`] says what to do before the next start.
+pub(crate) fn serve(settings: &Settings) -> Result<(), ServeError> {
+    log::init(settings.log_format.value, &settings.log_level.value);
+    for warning in settings.warnings() {
+        warn!("{warning}");
+    }
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(settings.worker_threads.value.count())
+        .enable_all()
+        .build()
+        .map_err(ServeError::NoRuntime)?;
+    runtime.block_on(start(settings))
+}
+
+/// An address that is being served, until its `stop` is set to true.
+struct Served {
+    task: JoinHandle<std::io::Result<()>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Served {
+    fn start(listener: TcpListener, router: axum::Router, settings: &Settings) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let limits = settings::listen(settings);
+        let task = tokio::spawn(async move {
+            let stopped = async move {
+                // An error means that nobody is left who could ask for the stop: stop as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            listen::serve(listener, router, limits, stopped).await
+        });
+        Self { task, stop }
+    }
+}
+
+async fn start(settings: &Settings) -> Result<(), ServeError> {
+    let signals = Signals::listen().map_err(ServeError::NoSignals)?;
+    let listener = bind::bind("listen", &settings.listen, settings.listen.value).await?;
+    let probes = &settings.probes_listen;
+    let probes = match probes.value {
+        Some(address) => Some(bind::bind("probes-listen", probes, address).await?),
+        None => None,
+    };
+    let address = listener.local_addr().map_err(ServeError::Listener)?;
+    let metrics = install_metrics()?;
+    upkeep::start(metrics.clone());
+    let store = Box::new(LocalStore::open(&settings.data_dir.value)?);
+    let engine = Engine::start(store, Arc::new(SystemClock), settings::engine(settings))
+        .map_err(ServeError::NoCommitLoop)?;
+    // Probes answer for as long as the process lives, so that they can tell of the stop as well.
+    let _probes = probes.map(|listener| {
+        Served::start(listener, probe_router(engine.clone(), metrics.clone()), settings)
+    });
+    let router = api_router(engine.clone(), settings::server(settings), metrics);
+    let api = Served::start(listener, router, settings);
+    run(settings, &engine, api, signals, address).await
+}
+
+async fn run(
+    settings: &Settings,
+    engine: &Engine,
+    mut api: Served,
+    mut signals: Signals,
+    address: std::net::SocketAddr,
+) -> Result<(), ServeError> {
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        reason = ready::stopped(engine) => return Err(ServeError::Stopped(reason)),
+        error = ready::announce(engine, settings, address) => return Err(error),
+        ended = &mut api.task => {
+            ended?.map_err(ServeError::Listener)?;
+            return Err(ServeError::ListenerEnded);
+        }
+    };
+    info!(signal, "stopping: requests under way finish, then the last batch commits");
+    signals.exit_at_the_next();
+    api.stop.send_replace(true);
+    api.task.await?.map_err(ServeError::Listener)?;
+    let grace_seconds = settings.shutdown_grace_seconds.value.get();
+    timeout(Duration::from_secs(grace_seconds.into()), engine.drain())
+        .await
+        .map_err(|_| ServeError::DrainTooLong(grace_seconds.into()))?;
+    info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! From recovering to serving: wait for the commit loop, make the first key, tell the user.
+
+use std::future::pending;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+
+use leasehold_engine::{Engine, Role};
+
+use super::ServeError;
+use super::first_key;
+use crate::config::Settings;
+use crate::version::VERSION;
+
+/// Tells the user once that the service answers. Returns only if that fails.
+pub(super) async fn announce(
+    engine: &Engine,
+    settings: &Settings,
+    address: SocketAddr,
+) -> ServeError {
+    match try_to_announce(engine, settings, address).await {
+        Ok(()) => pending().await,
+        Err(error) => error,
+    }
+}
+
+async fn try_to_announce(
+    engine: &Engine,
+    settings: &Settings,
+    address: SocketAddr,
+) -> Result<(), ServeError> {
+    leading(engine).await;
+    if !settings.dev.value && settings.api_key.value.is_none() {
+        first_key::make_if_none(engine).await?;
+    }
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "leasehold {VERSION} listening on http://{address} (docs: http://{address}/v1/docs)"
+    )
+    .and_then(|()| out.flush())
+    .map_err(ServeError::Output)
+}
+
+/// Waits until the commit loop leads; forever if it never will.
+pub(super) async fn leading(engine: &Engine) {
+    let mut role = engine.role();
+    if role.wait_for(|role| *role == Role::Leading).await.is_err() {
+        pending::<()>().await;
+    }
+}
+
+/// Waits until the commit loop has ended by itself, and tells why.
+pub(super) async fn stopped(engine: &Engine) -> String {
+    let mut role = engine.role();
+    loop {
+        if let Role::Stopped { reason } = &*role.borrow_and_update() {
+            return reason.clone();
+        }
+        if role.changed().await.is_err() {
+            return "the commit loop is gone".to_owned();
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The settings of each part, from those that are in force.
+
+use std::time::Duration;
+
+use leasehold_core::Limits;
+use leasehold_engine as engine;
+use leasehold_server::ServerSettings;
+use leasehold_server::listen::ListenSettings;
+
+use crate::config::Settings;
+use crate::version;
+
+/// Of the commit loop.
+pub(super) fn engine(settings: &Settings) -> engine::Settings {
+    engine::Settings {
+        limits: Limits {
+            max_locks_per_namespace: settings.max_locks_per_namespace.value.count(),
+            max_holders_per_lock: settings.max_holders_per_lock.value.count(),
+            max_timeout_secs: settings.max_timeout_seconds.value.get(),
+            ..Limits::default()
+        },
+        max_queued: settings.max_queued.value.count(),
+        ..engine::Settings::default()
+    }
+}
+
+/// Of the HTTP face.
+pub(super) fn server(settings: &Settings) -> ServerSettings {
+    ServerSettings {
+        dev: settings.dev.value,
+        admin_key: settings.api_key.value.map(|key| key.hash),
+        service_version: version::VERSION.to_owned(),
+        commit_id: version::COMMIT_ID.to_owned(),
+        max_body_bytes: settings.max_body_bytes.value.count(),
+    }
+}
+
+/// Of a listener.
+pub(super) fn listen(settings: &Settings) -> ListenSettings {
+    let seconds = |setting: u32| Duration::from_secs(setting.into());
+    ListenSettings {
+        max_connections: settings.max_connections.value.count(),
+        header_read_timeout: seconds(settings.header_timeout_seconds.value.get()),
+        shutdown_grace: seconds(settings.shutdown_grace_seconds.value.get()),
+        ..ListenSettings::default()
+    }
+}

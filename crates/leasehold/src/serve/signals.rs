@@ -1,0 +1,42 @@
+//! SIGTERM and SIGINT: the first asks for an orderly stop, the second ends the process at once.
+
+use std::io;
+use std::process;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::warn;
+
+/// The exit status after a second signal, as shells count an interrupted process.
+const INTERRUPTED: i32 = 130;
+
+/// Both signals, from the moment of [`Signals::listen`] on.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for a signal and tells its name.
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// From now on a signal ends the process. Safe at any moment: what was acknowledged is durable.
+    pub(super) fn exit_at_the_next(mut self) {
+        tokio::spawn(async move {
+            let signal = self.next().await;
+            warn!(signal, "a second signal: ending at once");
+            process::exit(INTERRUPTED);
+        });
+    }
+}

@@ -1,0 +1,16 @@
+//! The real binary, from outside: started, asked, signalled and killed as an operator would.
+
+#[cfg(test)]
+mod clock;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod kill9;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod support;
