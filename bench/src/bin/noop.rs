@@ -1,0 +1,35 @@
+//! The ceiling: a server that does nothing, on the HTTP stack of the real one.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use leasehold_bench::noop;
+use leasehold_server::listen::{self, ListenSettings};
+use tokio::net::TcpListener;
+
+/// Answers the lock endpoints with fixed replies until it is ended.
+#[derive(Parser)]
+struct Arguments {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8001")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match serve(arguments.listen).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("noop: cannot serve on {}: {error}", arguments.listen);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(address: SocketAddr) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    println!("no-op server on http://{}", listener.local_addr()?);
+    listen::serve(listener, noop::router(), ListenSettings::default(), std::future::pending()).await
+}

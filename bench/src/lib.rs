@@ -1,0 +1,24 @@
+//! The bench of Leasehold: a closed-loop load generator, the no-op server that gives its ceiling,
+//! and what fills a store before a measurement. Three binaries, driven together by `bench/run`.
+//!
+//! - `load` ([`load::run`]): clients that acquire and release, as fast as the replies come.
+//! - `noop` ([`noop::router`]): the same HTTP stack and paths, a fixed reply, no state.
+//! - `fill` ([`bulk::send`], [`rows::write`]): locks by the million, over HTTP or straight into a store.
+
+pub mod bulk;
+mod client;
+mod connection;
+mod cpu;
+pub mod load;
+mod locks;
+pub mod noop;
+pub mod report;
+mod request;
+mod response;
+pub mod rows;
+
+pub use connection::ExchangeError;
+pub use cpu::CpuError;
+pub use locks::{Locks, LocksError, lock_name};
+pub use request::{Hold, Mode, Target};
+pub use response::ResponseError;
