@@ -1,5 +1,7 @@
 //! What the commit loop promises when the store works, fails, lies still or is taken over.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may give up")]
+
 mod support;
 
 use std::time::Duration;

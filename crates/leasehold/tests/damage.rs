@@ -155,7 +155,7 @@ fn assert_all_there(server: &Server, count: usize) {
 }
 
 #[test]
-fn i2_a_database_that_is_gone_when_the_disk_was_full_ends_the_service() {
+fn i2_a_database_that_is_gone_when_the_disk_was_full_is_told_by_readiness_and_not_served() {
     let Some(disk) = SmallDisk::mount() else { return };
     let server = dev(&disk.data_dir()).start();
     assert_eq!(server.ask("POST", &lock(0)).status, 201);
@@ -163,11 +163,15 @@ fn i2_a_database_that_is_gone_when_the_disk_was_full_ends_the_service() {
     disk.fill();
     create_until_refused(&server, 1);
 
-    let ended = server.ended();
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    let named = disk.data_dir().display().to_string();
-    assert!(ended.stderr.contains(&named), "{}", ended.stderr);
-    assert!(ended.stderr.contains("had been acknowledged"), "{}", ended.stderr);
+    let reason = eventually(Duration::from_secs(10), "/readyz names the loss", || {
+        let reply = server.ask("GET", "/readyz");
+        reply.text.contains("had been acknowledged").then_some(reply.text)
+    });
+    assert!(reason.contains(&disk.data_dir().display().to_string()), "{reason}");
+    disk.free();
+    assert_eq!(server.ask("GET", &lock(0)).status, 503, "half of the truth is not served");
+    assert_eq!(server.ask("GET", "/livez").status, 200);
+    server.kill9();
 }
 
 #[test]

@@ -1,5 +1,20 @@
 //! Where Leasehold keeps its rows. One trait, few methods, the same meaning in every engine.
+//!
+//! - [`Store`] is the trait, [`StoreError`] says what its user does next.
+//! - [`LocalStore`] is the default: an embedded database in a data directory.
+//! - [`MemoryStore`] and [`FaultyStore`] are for tests: without a disk, and failing to order.
+//! - [`record`] turns rows into bytes.
+//! - [`conformance`] holds the laws that every store keeps.
 
+pub mod conformance;
+mod encoded;
+mod faulty;
+mod local;
+mod memory;
+pub mod record;
 mod store;
 
+pub use faulty::{Fault, Faults, FaultyStore};
+pub use local::{LocalStore, OpenError};
+pub use memory::MemoryStore;
 pub use store::{Epoch, Store, StoreError};

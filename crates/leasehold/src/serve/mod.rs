@@ -97,7 +97,7 @@ async fn run(
 ) -> Result<(), ServeError> {
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        reason = ready::stopped(engine) => return Err(ServeError::Stopped(reason)),
+        reason = ready::never_led(engine) => return Err(ServeError::Stopped(reason)),
         error = ready::announce(engine, settings, address) => return Err(error),
         ended = &mut api.task => {
             ended?.map_err(ServeError::Listener)?;

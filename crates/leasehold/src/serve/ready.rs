@@ -49,15 +49,15 @@ pub(super) async fn leading(engine: &Engine) {
     }
 }
 
-/// Waits until the commit loop has ended by itself, and tells why.
-pub(super) async fn stopped(engine: &Engine) -> String {
+/// Waits until the commit loop ends without ever having led, and tells why. One that has led and ends
+/// later, because the store failed for good, leaves the service up: readiness tells of it, callers
+/// are refused, and what the operator finds is not a crash loop.
+pub(super) async fn never_led(engine: &Engine) -> String {
     let mut role = engine.role();
-    loop {
-        if let Role::Stopped { reason } = &*role.borrow_and_update() {
-            return reason.clone();
-        }
-        if role.changed().await.is_err() {
-            return "the commit loop is gone".to_owned();
-        }
+    let decided = role.wait_for(|role| matches!(role, Role::Leading | Role::Stopped { .. })).await;
+    match decided.as_deref() {
+        Ok(Role::Stopped { reason }) => reason.clone(),
+        Ok(Role::Recovering { .. } | Role::Leading | Role::Draining) => pending().await,
+        Err(_) => "the commit loop is gone".to_owned(),
     }
 }

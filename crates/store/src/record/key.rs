@@ -1,0 +1,91 @@
+//! Row keys as bytes.
+
+use std::borrow::Cow;
+
+use leasehold_core::{HoldKey, KeyId, LockId, Mode, Namespace, ProcessId, RowKey};
+
+const SEQUENCE: &str = "meta/sequence";
+
+pub(super) fn encode(key: &RowKey) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(64);
+    match key {
+        RowKey::Lock(namespace, lock_id) => {
+            join(&mut bytes, &["lock", namespace.as_str(), lock_id.as_str()]);
+        }
+        RowKey::Hold(hold) => {
+            let HoldKey { namespace, lock_id, mode, process_id } = hold;
+            let mode = match mode {
+                Mode::Read => "r",
+                Mode::Write => "w",
+            };
+            let parts = ["hold", namespace.as_str(), lock_id.as_str(), mode, process_id.as_str()];
+            join(&mut bytes, &parts);
+        }
+        RowKey::Key(key_id) => join(&mut bytes, &["key", key_id.as_str()]),
+        RowKey::Sequence => bytes.extend_from_slice(SEQUENCE.as_bytes()),
+    }
+    bytes
+}
+
+/// `None` for bytes that [`encode`] makes of no key: so no two keys of a store mean the same row.
+pub(super) fn decode(bytes: &[u8]) -> Option<RowKey> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if text == SEQUENCE {
+        return Some(RowKey::Sequence);
+    }
+    let mut parts = text.split('/');
+    let kind = parts.next()?;
+    let mut name = || parts.next().and_then(unescape);
+    let key = match kind {
+        "lock" => {
+            let namespace = Namespace::parse(&name()?).ok()?;
+            RowKey::Lock(namespace, LockId::parse(&name()?).ok()?)
+        }
+        "hold" => RowKey::Hold(HoldKey {
+            namespace: Namespace::parse(&name()?).ok()?,
+            lock_id: LockId::parse(&name()?).ok()?,
+            mode: match name()?.as_ref() {
+                "r" => Mode::Read,
+                "w" => Mode::Write,
+                _ => return None,
+            },
+            process_id: ProcessId::parse(&name()?).ok()?,
+        }),
+        "key" => RowKey::Key(KeyId::parse(&name()?).ok()?),
+        _ => return None,
+    };
+    parts.next().is_none().then_some(key)
+}
+
+fn join(bytes: &mut Vec<u8>, parts: &[&str]) {
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            bytes.push(b'/');
+        }
+        for byte in part.bytes() {
+            match byte {
+                b'%' => bytes.extend_from_slice(b"%25"),
+                b'/' => bytes.extend_from_slice(b"%2F"),
+                plain => bytes.push(plain),
+            }
+        }
+    }
+}
+
+fn unescape(part: &str) -> Option<Cow<'_, str>> {
+    if !part.contains('%') {
+        return Some(Cow::Borrowed(part));
+    }
+    let mut pieces = part.split('%');
+    let mut text = pieces.next()?.to_owned();
+    for piece in pieces {
+        if let Some(rest) = piece.strip_prefix("25") {
+            text.push('%');
+            text.push_str(rest);
+        } else {
+            text.push('/');
+            text.push_str(piece.strip_prefix("2F")?);
+        }
+    }
+    Some(Cow::Owned(text))
+}

@@ -1,0 +1,56 @@
+//! The laws of `leasehold_store::conformance`, for every store of this crate.
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::future::Future;
+
+use async_trait::async_trait;
+use leasehold_store::conformance::Harness;
+use leasehold_store::{FaultyStore, LocalStore, MemoryStore, Store};
+use tempfile::TempDir;
+
+fn block_on(law: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(law);
+}
+
+struct Memory(MemoryStore);
+
+#[async_trait]
+impl Harness for Memory {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(self.0.clone())
+    }
+
+    fn allows_rivals(&self) -> bool {
+        true
+    }
+}
+
+struct Faulty(FaultyStore);
+
+#[async_trait]
+impl Harness for Faulty {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(self.0.faults().rival())
+    }
+
+    fn allows_rivals(&self) -> bool {
+        true
+    }
+}
+
+struct Local(TempDir);
+
+#[async_trait]
+impl Harness for Local {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(LocalStore::open(self.0.path()).unwrap())
+    }
+
+    fn allows_rivals(&self) -> bool {
+        false
+    }
+}
+
+leasehold_store::store_conformance!(memory, block_on, Memory(MemoryStore::new()));
+leasehold_store::store_conformance!(faulty, block_on, Faulty(FaultyStore::new()));
+leasehold_store::store_conformance!(local, block_on, Local(tempfile::tempdir().unwrap()));
