@@ -54,9 +54,13 @@ pub(super) async fn leading(engine: &Engine) {
 /// are refused, and what the operator finds is not a crash loop.
 pub(super) async fn never_led(engine: &Engine) -> String {
     let mut role = engine.role();
-    let decided = role.wait_for(|role| matches!(role, Role::Leading | Role::Stopped { .. })).await;
-    match decided.as_deref() {
-        Ok(Role::Stopped { reason }) => reason.clone(),
+    // Cloned at once: the loop cannot move on while somebody looks at its role.
+    let decided = role
+        .wait_for(|role| matches!(role, Role::Leading | Role::Stopped { .. }))
+        .await
+        .map(|role| role.clone());
+    match decided {
+        Ok(Role::Stopped { reason }) => reason,
         Ok(Role::Recovering { .. } | Role::Leading | Role::Draining) => pending().await,
         Err(_) => "the commit loop is gone".to_owned(),
     }

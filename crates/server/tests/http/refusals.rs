@@ -128,7 +128,11 @@ fn i7_more_requests_than_may_wait_are_refused_at_once() {
             thread::spawn(move || client::send(address, "POST", &target, &[], ""))
         })
         .collect();
-    thread::sleep(Duration::from_millis(300));
+    let is_full = || service.engine.queue_depth() == 2;
+    assert!((0..1_000).any(|_| is_full() || {
+        thread::sleep(Duration::from_millis(10));
+        false
+    }));
     service.call("GET", "/v1/distributed_lock/report").refusal(503, "overloaded");
     service.store.set(Mood::Works);
     let replies: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
