@@ -8,6 +8,10 @@ use leasehold_bench::noop;
 use leasehold_server::listen::{self, ListenSettings};
 use tokio::net::TcpListener;
 
+/// The allocator of the real server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Answers the lock endpoints with fixed replies until it is ended.
 #[derive(Parser)]
 struct Arguments {

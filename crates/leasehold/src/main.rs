@@ -18,6 +18,10 @@ use config::{Settings, SettingsError};
 use key::KeyError;
 use serve::ServeError;
 
+/// A request allocates a few dozen times; the system's allocator took a fifth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let Cli { verb } = Cli::parse();
     match run(verb) {

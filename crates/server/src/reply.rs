@@ -23,7 +23,14 @@ pub(crate) fn with_type(
     response
 }
 
+/// A lock with one or two holders fits, so that most replies are written without growing.
+const TYPICAL_REPLY_BYTES: usize = 1_024;
+
 /// A wire type as JSON. Wire types have string keys and no failing `Serialize`, so there is always one.
 pub(crate) fn json_bytes(body: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).unwrap_or_default()
+    let mut json = Vec::with_capacity(TYPICAL_REPLY_BYTES);
+    match serde_json::to_writer(&mut json, body) {
+        Ok(()) => json,
+        Err(_) => Vec::new(),
+    }
 }
