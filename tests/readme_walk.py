@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Runs every `console` block of README.md against a fresh server and holds the printed output against what it says there.
+Checks, too, that the table of settings knows every flag of `leasehold serve`.
 
     tests/readme_walk.py BINARY          check
     tests/readme_walk.py BINARY --write  put the real output into README.md
@@ -72,6 +73,12 @@ def run_block(block: str, env: dict[str, str]) -> str:
     return out
 
 
+def missing_flags(binary: Path, readme: str) -> list[str]:
+    help_text = subprocess.run([binary, "serve", "--help"], capture_output=True, text=True, check=True).stdout
+    flags = set(re.findall(r"^ +(--[a-z-]+)", help_text, re.MULTILINE)) - {"--help"}
+    return sorted(flag for flag in flags if f"`{flag}`" not in readme)
+
+
 def main() -> None:
     binary, write = Path(sys.argv[1]).resolve(), "--write" in sys.argv[2:]
     url = f"http://127.0.0.1:{free_port()}"
@@ -105,8 +112,12 @@ def main() -> None:
         return
     for said, is_ in wrong:
         print(f"README.md says:\n{said}\nbut it prints:\n{is_}")
-    print(f"{len(blocks) - len(wrong)} passed, {len(wrong)} failed")
-    sys.exit(1 if wrong or not blocks else 0)
+    forgotten = missing_flags(binary, readme)
+    for flag in forgotten:
+        print(f"README.md does not mention {flag}")
+    failed = len(wrong) + len(forgotten)
+    print(f"{len(blocks) - len(wrong)} passed, {failed} failed")
+    sys.exit(1 if failed or not blocks else 0)
 
 
 if __name__ == "__main__":
