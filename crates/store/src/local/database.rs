@@ -19,7 +19,7 @@ const TABLE: &str = "rows";
 /// Rows are read once, at start, and in order: there is nothing worth caching.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// What is in memory before it goes to a table file; up to three such are in memory at once.
-const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
+const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 const BLOCK_BYTES: u32 = 16 * 1024;
 const MAX_JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
 /// One flushes while the other compacts.
