@@ -1,6 +1,6 @@
 //! Locks straight into a store, far faster than over HTTP.
 
-use leasehold_core::{Batch, IdError, LockId, LockUid, Namespace, Row, Wall};
+use leasehold_core::{Batch, IdError, LockId, LockKind, LockUid, Namespace, Row, Wall};
 use leasehold_store::{Store, StoreError};
 use thiserror::Error;
 
@@ -34,7 +34,7 @@ pub async fn write(store: &mut dyn Store, locks: usize, now: Wall) -> Result<(),
                 namespace: namespace.clone(),
                 lock_id: LockId::parse(&lock_name(number))?,
                 uid: LockUid((number as u128).to_be_bytes()),
-                is_write_exclusive: true,
+                kind: LockKind { max_writers: Some(1), ..LockKind::default() },
                 created_at: now,
                 updated_at: now,
             });

@@ -1,7 +1,11 @@
-//! What one command costs the table: it must not grow with the number of locks, nor with the number
-//! of holders of one lock.
+//! What one command costs the table: it must not grow with the number of locks, with the number of
+//! holders of one lock, nor with the number of those who wait for it.
 
-#![expect(clippy::expect_used, reason = "names and timeouts here are constants that are valid")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "names and timeouts here are constants that are valid"
+)]
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -9,8 +13,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use leasehold_core::{
-    Command, Detail, Effects, HoldKey, Limits, LockId, LockUid, Mode, Namespace, Now, ProcessId,
-    Table, TimeoutSecs,
+    Acquire, Command, Detail, Effects, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace,
+    NewLock, Now, Outcome, ProcessId, Table, Terms, Ticket, TimeoutSecs, Want,
 };
 
 /// Step from one lock to the next that is used: a prime, so that a walk leaves no lock out and each
@@ -22,6 +26,9 @@ const DUE_HOLDS: usize = 100;
 
 /// Timeout of holds that outlast every benchmark.
 const STANDING_SECS: u32 = u32::MAX;
+
+/// A wait that outlasts every benchmark.
+const LONG_WAIT: Duration = Duration::from_secs(300);
 
 fn namespace() -> Namespace {
     Namespace::parse("default").expect("a slug")
@@ -41,15 +48,35 @@ fn hold(lock: LockId, mode: Mode, process: usize) -> HoldKey {
 }
 
 fn acquire(hold: HoldKey, secs: u32) -> Command {
-    Command::Acquire { hold, timeout: timeout(secs), detail: Detail::Own }
+    acquire_or_wait(hold, secs, Duration::ZERO)
+}
+
+fn acquire_or_wait(hold: HoldKey, secs: u32, wait: Duration) -> Command {
+    let HoldKey { namespace, lock_id, mode, process_id } = hold;
+    let terms =
+        Terms { timeout: timeout(secs), note: None, idempotency_key: None, detail: Detail::Own };
+    let wants = vec![Want { lock_id, mode, create_if_missing: None }];
+    Command::Acquire(Acquire { namespace, process_id, wants, terms, wait })
+}
+
+fn release(hold: HoldKey) -> Command {
+    Command::Release { hold, token: None, idempotency_key: None, detail: Detail::Own }
 }
 
 fn execute(table: &mut Table, now: Now, command: &Command) -> Effects {
     let mut effects = Effects::default();
-    let reply = table.execute(now, command, &mut effects);
-    black_box(&reply);
-    assert!(reply.is_ok(), "a bench command is never refused: {reply:?}");
+    let outcome = table.execute(now, command, &mut effects);
+    black_box(&outcome);
+    assert!(matches!(outcome, Outcome::Done(Ok(_))), "a bench command is granted: {outcome:?}");
     effects
+}
+
+/// Stands in line.
+fn queue(table: &mut Table, command: &Command) -> Ticket {
+    match table.execute(Now::default(), command, &mut Effects::default()) {
+        Outcome::Waiting(ticket) => ticket,
+        Outcome::Done(answer) => panic!("a bench waiter waits: {answer:?}"),
+    }
 }
 
 /// A table with so many free, write-exclusive or shared locks.
@@ -60,8 +87,13 @@ fn table_of(locks: usize, is_write_exclusive: bool) -> Table {
         let command = Command::CreateLock {
             namespace: namespace(),
             lock_id: lock_id(number),
-            uid: LockUid((number as u128).to_be_bytes()),
-            is_write_exclusive,
+            new: NewLock {
+                uid: LockUid((number as u128).to_be_bytes()),
+                kind: LockKind {
+                    max_writers: is_write_exclusive.then_some(1),
+                    ..LockKind::default()
+                },
+            },
         };
         execute(&mut table, Now::default(), &command);
     }
@@ -83,7 +115,7 @@ fn cycle_by_locks(criterion: &mut Criterion) {
                 |hold| {
                     let now = Now::default();
                     execute(&mut table, now, &acquire(hold.clone(), 60));
-                    execute(&mut table, now, &Command::Release { hold, detail: Detail::Own })
+                    execute(&mut table, now, &release(hold))
                 },
                 BatchSize::SmallInput,
             );
@@ -103,7 +135,7 @@ fn cycle_by_holders(criterion: &mut Criterion) {
         }
         let own = hold(lock_id(0), Mode::Read, holders);
         let take = acquire(own.clone(), 60);
-        let give_back = Command::Release { hold: own, detail: Detail::Own };
+        let give_back = release(own);
         group.bench_function(BenchmarkId::from_parameter(holders), |bencher| {
             bencher.iter(|| {
                 execute(&mut table, Now::default(), &take);
@@ -150,5 +182,74 @@ fn expire_due(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, cycle_by_locks, cycle_by_holders, expire_due);
+/// The holder gives the lock to the first in line, and stands in line again behind all others.
+fn handover_by_waiters(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("handover and queue again, by waiters of the lock");
+    for waiters in [10, 10_000] {
+        let mut table = table_of(1, true);
+        let writer = |process| hold(lock_id(0), Mode::Write, process);
+        let gives: Vec<Command> = (0..=waiters).map(|process| release(writer(process))).collect();
+        let takes: Vec<Command> = (0..=waiters)
+            .map(|process| acquire_or_wait(writer(process), STANDING_SECS, LONG_WAIT))
+            .collect();
+        execute(&mut table, Now::default(), &takes[0]);
+        for take in &takes[1..] {
+            queue(&mut table, take);
+        }
+        let mut holder = 0;
+        group.bench_function(BenchmarkId::from_parameter(waiters), |bencher| {
+            bencher.iter(|| {
+                let effects = execute(&mut table, Now::default(), &gives[holder]);
+                assert_eq!(effects.settled.len(), 1, "the next in line has it");
+                let ticket = queue(&mut table, &takes[holder]);
+                holder = (holder + 1) % (waiters + 1);
+                (effects, ticket)
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Stand in line behind so many others, as a process that holds a lock, and leave again. Nobody waits
+/// for that process, or somebody who has nothing to do with the others; both rule a circle out at once.
+/// Or so many wait for it as well, which asks for a search as long as searches get.
+fn deadlock_check_by_waiters(criterion: &mut Criterion) {
+    for (held_up, waiting_for_it) in [("nobody", 0), ("somebody", 1), ("as many", usize::MAX)] {
+        let name = format!("queue and leave, {held_up} waiting for it, by waiters");
+        let mut group = criterion.benchmark_group(name);
+        for waiters in [10, 10_000] {
+            let mut table = table_of(2, true);
+            let wait = |lock, process| {
+                let hold = hold(lock_id(lock), Mode::Write, process);
+                acquire_or_wait(hold, STANDING_SECS, LONG_WAIT)
+            };
+            let (hot, own, asking) = (0, 1, waiters + 1);
+            execute(&mut table, Now::default(), &wait(hot, 0));
+            for process in 1..=waiters {
+                queue(&mut table, &wait(hot, process));
+            }
+            execute(&mut table, Now::default(), &wait(own, asking));
+            for process in 1..=waiting_for_it.min(waiters) {
+                queue(&mut table, &wait(own, asking + process));
+            }
+            let ask = wait(hot, asking);
+            group.bench_function(BenchmarkId::from_parameter(waiters), |bencher| {
+                bencher.iter(|| {
+                    let ticket = queue(&mut table, &ask);
+                    table.hang_up(Now::default(), ticket, &mut Effects::default());
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(
+    benches,
+    cycle_by_locks,
+    cycle_by_holders,
+    expire_due,
+    handover_by_waiters,
+    deadlock_check_by_waiters
+);
 criterion_main!(benches);

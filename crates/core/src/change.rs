@@ -1,8 +1,9 @@
 //! What can happen to the table: the only input of [`crate::Table::apply`], live and in recovery.
 
-use crate::command::HoldKey;
-use crate::id::{KeyId, LockId, LockUid, Namespace};
+use crate::command::{HoldKey, LockKind};
+use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::ApiKey;
+use crate::line::{Ticket, Waiter};
 use crate::time::{Mono, TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
@@ -13,6 +14,10 @@ pub enum EndCause {
     Released,
     /// Its timeout passed.
     Expired,
+    /// An admin broke the lock.
+    Forced,
+    /// Its holder turned it into one of the other mode.
+    Converted,
 }
 
 /// One step of the table's history.
@@ -26,12 +31,19 @@ pub enum Change {
         lock_id: LockId,
         /// Its UUID.
         uid: LockUid,
-        /// At most one writer at a time.
-        is_write_exclusive: bool,
+        /// What it allows.
+        kind: LockKind,
         /// When it was created.
         created_at: Wall,
         /// When a hold of it was last granted or ended.
         updated_at: Wall,
+    },
+    /// A lock without holds and waiters is gone.
+    LockDeleted {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its name.
+        lock_id: LockId,
     },
     /// A process got a hold.
     Granted {
@@ -45,6 +57,10 @@ pub enum Change {
         acquired_at: Wall,
         /// When it expires.
         deadline: Mono,
+        /// What its holder says about it.
+        note: Option<Note>,
+        /// The mark of the request that took it.
+        idempotency_key: Option<IdempotencyKey>,
     },
     /// A hold's timeout started anew.
     Refreshed {
@@ -58,6 +74,8 @@ pub enum Change {
         /// no row, because recovery starts every timeout anew anyway (I4).
         timeout_changed: bool,
     },
+    /// The process is known to have heard of its hold.
+    Confirmed(HoldKey),
     /// A hold is over.
     Ended {
         /// The hold.
@@ -66,6 +84,35 @@ pub enum Change {
         cause: EndCause,
         /// When it ended.
         at: Wall,
+    },
+    /// A release carried an idempotency key, which is kept with the hold's name in case it comes twice.
+    ReleaseRemembered {
+        /// The hold that is over.
+        hold: HoldKey,
+        /// The mark of the request that released it.
+        idempotency_key: IdempotencyKey,
+        /// Higher than that of any release remembered before.
+        number: u64,
+    },
+    /// The release of this hold is remembered no longer.
+    ReleaseForgotten(HoldKey),
+    /// A process stood in line, or came back to its place.
+    Queued(Box<Waiter>),
+    /// A waiter's caller was told that its wait is over; the place is kept until then.
+    WentAway {
+        /// The place.
+        ticket: Ticket,
+        /// When it is given up.
+        until: Mono,
+    },
+    /// A waiter left the line, because it was served or gave up.
+    LeftLine(Ticket),
+    /// A process was told which holds it has lost.
+    LossesTold {
+        /// The process's namespace.
+        namespace: Namespace,
+        /// The process.
+        process_id: ProcessId,
     },
     /// Tokens up to here have been given out: read back in recovery.
     SequenceAdvanced(FencingToken),

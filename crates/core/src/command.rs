@@ -1,16 +1,31 @@
 //! What a caller can ask of the table. Everything in a command has been checked already.
 
-use crate::id::{KeyId, LockId, LockUid, Namespace, ProcessId};
+use std::time::Duration;
+
+use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::ApiKey;
+use crate::reply::LockState;
 use crate::time::TimeoutSecs;
+use crate::token::FencingToken;
 
 /// Shared or exclusive: how a process holds a lock.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Mode {
     /// Shared with other readers, never with a writer.
     Read,
-    /// Never with a reader; with other writers unless the lock is write-exclusive.
+    /// Never with a reader; with as many other writers as the lock permits.
     Write,
+}
+
+impl Mode {
+    /// The mode that excludes this one.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Read => Self::Write,
+            Self::Write => Self::Read,
+        }
+    }
 }
 
 /// Names one hold: at most one for each process, mode and lock.
@@ -35,6 +50,93 @@ pub enum Detail {
     Own,
 }
 
+/// What a lock allows. `None` is without a limit of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LockKind {
+    /// Readers at a time, at least 1.
+    pub max_readers: Option<u32>,
+    /// Writers at a time, at least 1; 1 is a write-exclusive lock.
+    pub max_writers: Option<u32>,
+    /// The lock disappears when its last hold and waiter are gone.
+    pub is_ephemeral: bool,
+}
+
+impl LockKind {
+    /// Whether only one writer may hold it at a time.
+    #[must_use]
+    pub fn is_write_exclusive(self) -> bool {
+        self.max_writers == Some(1)
+    }
+}
+
+/// A lock to make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewLock {
+    /// The UUID it will have; drawn by the caller because core has no randomness.
+    pub uid: LockUid,
+    /// What it allows.
+    pub kind: LockKind,
+}
+
+/// One lock of an acquire.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Want {
+    /// The lock.
+    pub lock_id: LockId,
+    /// How to hold it.
+    pub mode: Mode,
+    /// Make the lock like this if there is none.
+    pub create_if_missing: Option<NewLock>,
+}
+
+/// Take one hold, or several at once: all or none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Acquire {
+    /// The caller's namespace.
+    pub namespace: Namespace,
+    /// Who will hold the locks.
+    pub process_id: ProcessId,
+    /// The locks; each at most once, at least one, at most [`MAX_WANTS`].
+    pub wants: Vec<Want>,
+    /// On what terms.
+    pub terms: Terms,
+    /// How long to stand in line; zero to be refused at once.
+    pub wait: Duration,
+}
+
+/// On what terms holds are asked for and granted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// How long the holds last without a refresh.
+    pub timeout: TimeoutSecs,
+    /// Kept with the holds and shown to people.
+    pub note: Option<Note>,
+    /// The same key by the same process gets the same grant again while it lasts.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// How much the reply shows.
+    pub detail: Detail,
+}
+
+/// Most locks that one acquire may take (I7).
+pub const MAX_WANTS: usize = 64;
+
+/// Which locks a list shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListLocks {
+    /// The caller's namespace.
+    pub namespace: Namespace,
+    /// Only names that begin like this; may be empty.
+    pub prefix: String,
+    /// Only locks in this state.
+    pub state: Option<LockState>,
+    /// Only locks that this process holds.
+    pub process_id: Option<ProcessId>,
+    /// Only names after this one.
+    pub after: Option<LockId>,
+    /// At most so many, 1 to 1000.
+    pub limit: usize,
+}
+
 /// One request to the table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
@@ -44,10 +146,8 @@ pub enum Command {
         namespace: Namespace,
         /// The lock's name.
         lock_id: LockId,
-        /// The UUID it will have; drawn by the caller because core has no randomness.
-        uid: LockUid,
-        /// At most one writer at a time.
-        is_write_exclusive: bool,
+        /// The lock to make.
+        new: NewLock,
     },
     /// Look at a lock.
     GetLock {
@@ -56,19 +156,25 @@ pub enum Command {
         /// The lock's name.
         lock_id: LockId,
     },
-    /// Take a hold.
-    Acquire {
-        /// The hold to take.
-        hold: HoldKey,
-        /// How long it lasts without a refresh.
-        timeout: TimeoutSecs,
-        /// How much the reply shows.
-        detail: Detail,
+    /// Look through the locks of a namespace, in the order of their names.
+    ListLocks(ListLocks),
+    /// Remove a lock that nobody holds, or break it.
+    DeleteLock {
+        /// The caller's namespace.
+        namespace: Namespace,
+        /// The lock's name.
+        lock_id: LockId,
+        /// End its holds and turn its waiters away first.
+        force: bool,
     },
+    /// Take holds, standing in line if need be.
+    Acquire(Acquire),
     /// Start a hold's timeout anew.
     Refresh {
         /// The hold, which must still be held.
         hold: HoldKey,
+        /// Only if the hold has this token.
+        token: Option<FencingToken>,
         /// How long it lasts from now.
         timeout: TimeoutSecs,
         /// How much the reply shows.
@@ -78,8 +184,57 @@ pub enum Command {
     Release {
         /// The hold, which must still be held.
         hold: HoldKey,
+        /// Only if the hold has this token.
+        token: Option<FencingToken>,
+        /// The same key by the same process for the same hold gets the same answer again, as long as it
+        /// is remembered, and does not end a hold that the process took since.
+        idempotency_key: Option<IdempotencyKey>,
         /// How much the reply shows.
         detail: Detail,
+    },
+    /// Turn a writer into a reader, at once, with a new token.
+    Downgrade {
+        /// The hold for writing.
+        hold: HoldKey,
+        /// On what terms to hold it for reading.
+        terms: Terms,
+    },
+    /// Turn the only reader into a writer, with a new token.
+    Upgrade {
+        /// The hold for reading.
+        hold: HoldKey,
+        /// On what terms to hold it for writing.
+        terms: Terms,
+        /// How long to wait for the other readers to go; zero to be refused at once.
+        wait: Duration,
+    },
+    /// Look at all that a process holds.
+    GetProcess {
+        /// The caller's namespace.
+        namespace: Namespace,
+        /// The process.
+        process_id: ProcessId,
+    },
+    /// Start the timeouts of all that a process holds anew.
+    RefreshProcess {
+        /// The caller's namespace.
+        namespace: Namespace,
+        /// The process.
+        process_id: ProcessId,
+        /// How long the holds last from now; `None` for the length that each has.
+        timeout: Option<TimeoutSecs>,
+    },
+    /// Give back all that a process holds.
+    ReleaseProcess {
+        /// The caller's namespace.
+        namespace: Namespace,
+        /// The process.
+        process_id: ProcessId,
+    },
+    /// Look at who waits for whom.
+    GetWaits {
+        /// The caller's namespace.
+        namespace: Namespace,
     },
     /// Admit a new API key.
     CreateKey(ApiKey),

@@ -26,6 +26,9 @@ pub enum IdError {
     /// The name is `.` or `..`, which clients and proxies rewrite in a path.
     #[error("is `.` or `..`, which clients and proxies rewrite in a path; choose another name")]
     DotSegment,
+    /// A note is too long.
+    #[error("is {0} bytes long; at most {MAX_NOTE_BYTES} bytes of UTF-8 are allowed")]
+    NoteTooLong(usize),
     /// A namespace is not a slug.
     #[error(
         "must be 1 to {MAX_NAMESPACE_BYTES} letters, digits, `-`, `_` or `.`, starting with a letter or digit"
@@ -82,6 +85,12 @@ macro_rules! name {
             }
         }
 
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -121,6 +130,29 @@ impl Default for Namespace {
 name! {
     /// The public half of an API key: names the key in lists and revocations, opens nothing.
     KeyId, check_slug
+}
+
+/// Longest note on a hold, in bytes (I7).
+pub const MAX_NOTE_BYTES: usize = 256;
+
+fn check_note(text: &str) -> Result<(), IdError> {
+    if text.len() > MAX_NOTE_BYTES {
+        return Err(IdError::NoteTooLong(text.len()));
+    }
+    match text.chars().find(|c| c.is_control()) {
+        Some(control) => Err(IdError::ControlCharacter(u32::from(control))),
+        None => Ok(()),
+    }
+}
+
+name! {
+    /// What a holder says about its hold, for people: at most 256 bytes, no control characters.
+    Note, check_note
+}
+
+name! {
+    /// Marks a request that may be sent twice: same rules as [`LockId`].
+    IdempotencyKey, check_id
 }
 
 /// The UUID that a lock gets when it is created; a name that is used again gets a new one.

@@ -14,9 +14,9 @@
 //!   acquire or refresh that was acknowledged last. After recovery every live hold starts its full
 //!   timeout anew: late is safe, early is not.
 //! - **I5 no resurrection.** Refreshing what has ended never acquires it again.
+//! - **I6 fairness.** Waiters are served in order; nobody overtakes a waiter. Neighbouring readers in
+//!   line are granted together.
 //! - **I7 bounded.** Everything has a limit ([`Limits`], the lengths of ids) with a clear refusal.
-//!
-//! (I6, fairness among waiters, comes with waiting.)
 
 mod change;
 mod command;
@@ -24,6 +24,7 @@ mod decide;
 mod id;
 mod key;
 mod limits;
+mod line;
 mod lock;
 mod reply;
 mod row;
@@ -32,15 +33,22 @@ mod time;
 mod token;
 
 pub use change::{Change, EndCause};
-pub use command::{Command, Detail, HoldKey, Mode};
-pub use decide::{Answer, Decision};
+pub use command::{
+    Acquire, Command, Detail, HoldKey, ListLocks, LockKind, MAX_WANTS, Mode, NewLock, Terms, Want,
+};
+pub use decide::{Answer, Decision, Verdict};
 pub use id::{
-    IdError, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES, Namespace, ProcessId,
+    IdError, IdempotencyKey, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES,
+    MAX_NOTE_BYTES, Namespace, Note, ProcessId,
 };
 pub use key::{ApiKey, KeyHash, MAX_LABEL_BYTES, Role};
-pub use limits::Limits;
-pub use reply::{HoldView, LockState, LockView, Refusal, Reply};
+pub use limits::{GRACE, Limits, MAX_LOST_HOLDS};
+pub use line::{Presence, Purpose, Ticket, Waiter};
+pub use reply::{
+    Blocker, CycleStep, Grant, HoldView, LockState, LockView, LostHold, Outcome, ProcessHold,
+    Refusal, Reply, WaitView,
+};
 pub use row::{Batch, Row, RowKey, RowWrite};
-pub use table::{Effects, Occupancy, Recovery, Table, Violation};
+pub use table::{Effects, Inconsistency, Occupancy, Recovery, Table, Violation};
 pub use time::{Mono, Now, TimeoutSecs, Wall};
 pub use token::FencingToken;

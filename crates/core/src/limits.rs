@@ -1,7 +1,15 @@
 //! What bounds the table (I7). Plain data, checked where settings are read.
 
+use std::time::Duration;
+
 use crate::reply::Refusal;
 use crate::time::TimeoutSecs;
+
+/// How long a place in line is kept after its wait ended, for the same process to come back to.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// Lost holds that are remembered for one process, at most; the oldest are forgotten first (I7).
+pub const MAX_LOST_HOLDS: usize = 100;
 
 /// Bounds that a command can run into; each has its own refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +20,14 @@ pub struct Limits {
     pub max_holders_per_lock: usize,
     /// Longest timeout of a hold, in seconds.
     pub max_timeout_secs: u32,
+    /// Requests in line for one lock.
+    pub max_waiters_per_lock: usize,
+    /// Requests in line in one namespace.
+    pub max_waiters_per_namespace: usize,
+    /// Requests in line in all.
+    pub max_waiters: usize,
+    /// Releases that are remembered by their idempotency keys, in all; the oldest are forgotten first.
+    pub max_remembered_releases: usize,
     /// API keys in all namespaces together.
     pub max_keys: usize,
 }
@@ -22,6 +38,10 @@ impl Default for Limits {
             max_locks_per_namespace: 2_000_000,
             max_holders_per_lock: 100_000,
             max_timeout_secs: 7 * 24 * 3600,
+            max_waiters_per_lock: 20_000,
+            max_waiters_per_namespace: 50_000,
+            max_waiters: 100_000,
+            max_remembered_releases: 100_000,
             max_keys: 10_000,
         }
     }

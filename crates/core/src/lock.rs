@@ -1,9 +1,10 @@
-//! One lock and its holds.
+//! One lock, its holds, and the line before it.
 
 use std::collections::BTreeMap;
 
-use crate::command::{HoldKey, Mode};
-use crate::id::{LockId, LockUid, ProcessId};
+use crate::command::{HoldKey, LockKind, Mode};
+use crate::id::{IdempotencyKey, LockId, LockUid, Note, ProcessId};
+use crate::line::Ticket;
 use crate::reply::{HoldView, LockState, LockView};
 use crate::time::{Mono, Now, TimeoutSecs, Wall};
 use crate::token::FencingToken;
@@ -15,10 +16,15 @@ pub(crate) struct Hold {
     pub(crate) timeout: TimeoutSecs,
     pub(crate) acquired_at: Wall,
     pub(crate) deadline: Mono,
+    pub(crate) note: Option<Note>,
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+    /// Its process is known to have heard of it, or had a hold of the lock before: it is not given back
+    /// when the caller that it was granted to turns out to be gone.
+    pub(crate) is_confirmed: bool,
 }
 
 impl Hold {
-    fn view(&self, process_id: &ProcessId, now: Now) -> HoldView {
+    pub(crate) fn view(&self, process_id: &ProcessId, now: Now) -> HoldView {
         let remaining = self.deadline.since(now.mono);
         HoldView {
             process_id: process_id.clone(),
@@ -26,13 +32,15 @@ impl Hold {
             timeout: self.timeout,
             acquired_at: self.acquired_at,
             remaining,
+            deadline: self.deadline,
             expires_at: now.wall.plus(remaining),
+            note: self.note.clone(),
         }
     }
 }
 
-/// Holders that a refusal lists at most, so that being refused costs the same however many hold.
-const HOLDERS_IN_A_REFUSAL: usize = 16;
+/// Holders that a refusal or a list shows at most, so that it costs the same however many hold.
+pub(crate) const HOLDERS_IN_PASSING: usize = 16;
 
 /// Which holders a view lists.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +52,32 @@ pub(crate) enum Show<'a> {
     FirstAfter(&'a HoldKey),
 }
 
-/// One lock: who holds it, by process.
+/// The line before a lock.
+#[derive(PartialEq, Eq, Debug, Default)]
+pub(crate) struct Line {
+    /// The reader that waits to become the writer: before everybody else, because it holds the lock.
+    pub(crate) upgrader: Option<Ticket>,
+    /// Everybody else, the lowest ticket first.
+    pub(crate) waiters: BTreeMap<Ticket, Mode>,
+}
+
+impl Line {
+    pub(crate) fn len(&self) -> usize {
+        self.waiters.len() + usize::from(self.upgrader.is_some())
+    }
+}
+
+/// One lock: who holds it, by process, and who stands in line.
 #[derive(Debug)]
 pub(crate) struct Lock {
     pub(crate) uid: LockUid,
-    pub(crate) is_write_exclusive: bool,
+    pub(crate) kind: LockKind,
     pub(crate) created_at: Wall,
     pub(crate) updated_at: Wall,
     pub(crate) readers: BTreeMap<ProcessId, Hold>,
     pub(crate) writers: BTreeMap<ProcessId, Hold>,
+    /// Boxed, because most locks have none most of the time.
+    pub(crate) line: Option<Box<Line>>,
 }
 
 impl Lock {
@@ -80,20 +105,58 @@ impl Lock {
         }
     }
 
-    /// Whether one more hold of this mode would exclude, or be excluded by, the present ones.
-    pub(crate) fn excludes(&self, mode: Mode) -> bool {
-        match mode {
-            Mode::Read => !self.writers.is_empty(),
-            Mode::Write => {
-                !self.readers.is_empty() || (self.is_write_exclusive && !self.writers.is_empty())
-            }
-        }
+    /// The holds that any hold of this mode excludes.
+    pub(crate) fn opponents(&self, mode: Mode) -> &BTreeMap<ProcessId, Hold> {
+        self.holders(mode.opposite())
     }
 
-    /// I1: never a reader beside a writer, never two writers where writing is exclusive.
+    /// Holds of this mode that the lock permits at a time; `None` without a limit of its own.
+    pub(crate) fn permits(&self, mode: Mode) -> Option<usize> {
+        let permits = match mode {
+            Mode::Read => self.kind.max_readers,
+            Mode::Write => self.kind.max_writers,
+        };
+        permits.map(|permits| permits as usize)
+    }
+
+    /// Whether the lock has as many holds of this mode as it permits.
+    pub(crate) fn is_full(&self, mode: Mode) -> bool {
+        self.permits(mode).is_some_and(|permits| self.holders(mode).len() >= permits)
+    }
+
+    /// Whether the present holds leave room for one more of this mode.
+    pub(crate) fn admits(&self, mode: Mode) -> bool {
+        self.opponents(mode).is_empty() && !self.is_full(mode)
+    }
+
+    /// I1: never a reader beside a writer, never more of one mode than the lock permits.
     pub(crate) fn keeps_exclusion(&self) -> bool {
+        let within = |mode| self.permits(mode).is_none_or(|n| self.holders(mode).len() <= n);
         (self.readers.is_empty() || self.writers.is_empty())
-            && !(self.is_write_exclusive && self.writers.len() > 1)
+            && within(Mode::Read)
+            && within(Mode::Write)
+    }
+
+    pub(crate) fn waiter_count(&self) -> usize {
+        self.line.as_ref().map_or(0, |line| line.len())
+    }
+
+    pub(crate) fn upgrader(&self) -> Option<Ticket> {
+        self.line.as_ref()?.upgrader
+    }
+
+    /// The first of the line, the upgrader apart.
+    pub(crate) fn head(&self) -> Option<Ticket> {
+        self.line.as_ref()?.waiters.first_key_value().map(|(ticket, _)| *ticket)
+    }
+
+    /// Whether nobody holds the lock and nobody waits for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.readers.is_empty() && self.writers.is_empty() && self.waiter_count() == 0
+    }
+
+    pub(crate) fn hold_of(&self, hold: &HoldKey) -> Option<&Hold> {
+        self.holders(hold.mode).get(&hold.process_id)
     }
 
     pub(crate) fn view(&self, lock_id: &LockId, now: Now, show: Show<'_>) -> LockView {
@@ -101,9 +164,9 @@ impl Lock {
             let holders = self.holders(mode);
             let (own, others) = match show {
                 Show::All => (None, usize::MAX),
-                Show::First => (None, HOLDERS_IN_A_REFUSAL),
+                Show::First => (None, HOLDERS_IN_PASSING),
                 Show::Only(key) => (Some(key), 0),
-                Show::FirstAfter(key) => (Some(key), HOLDERS_IN_A_REFUSAL - 1),
+                Show::FirstAfter(key) => (Some(key), HOLDERS_IN_PASSING - 1),
             };
             let own = own.filter(|key| key.mode == mode).map(|key| &key.process_id);
             let others = holders.iter().filter(|(id, _)| Some(*id) != own).take(others);
@@ -113,7 +176,7 @@ impl Lock {
         LockView {
             uid: self.uid,
             lock_id: lock_id.clone(),
-            is_write_exclusive: self.is_write_exclusive,
+            kind: self.kind,
             state: self.state(),
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -121,6 +184,7 @@ impl Lock {
             writers: list(Mode::Write),
             reader_count: self.readers.len(),
             writer_count: self.writers.len(),
+            waiter_count: self.waiter_count(),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::command::Mode;
-use crate::id::{LockId, LockUid, Namespace, ProcessId};
+use crate::change::EndCause;
+use crate::command::{HoldKey, LockKind, Mode};
+use crate::id::{LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::ApiKey;
-use crate::time::{TimeoutSecs, Wall};
+use crate::time::{Mono, TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
 /// What a lock is doing.
@@ -34,8 +35,12 @@ pub struct HoldView {
     pub acquired_at: Wall,
     /// How long it still lasts.
     pub remaining: Duration,
+    /// When it expires.
+    pub deadline: Mono,
     /// When it expires, as the wall clock stands now.
     pub expires_at: Wall,
+    /// What its holder says about it.
+    pub note: Option<Note>,
 }
 
 /// A lock at the moment of the reply.
@@ -45,8 +50,8 @@ pub struct LockView {
     pub uid: LockUid,
     /// Its name.
     pub lock_id: LockId,
-    /// At most one writer at a time.
-    pub is_write_exclusive: bool,
+    /// What it allows.
+    pub kind: LockKind,
     /// What it is doing.
     pub state: LockState,
     /// When it was created.
@@ -61,6 +66,95 @@ pub struct LockView {
     pub reader_count: usize,
     /// How many writers there are.
     pub writer_count: usize,
+    /// How many stand in line.
+    pub waiter_count: usize,
+}
+
+/// One lock that an acquire got, and the caller's hold of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// What the caller now holds.
+    pub key: HoldKey,
+    /// The caller's hold.
+    pub hold: HoldView,
+    /// The lock as it stands after the grant.
+    pub lock: LockView,
+}
+
+/// One hold of a process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcessHold {
+    /// The lock.
+    pub lock_id: LockId,
+    /// How it is held.
+    pub mode: Mode,
+    /// The hold.
+    pub hold: HoldView,
+}
+
+/// A hold that a process lost: it expired, or an admin broke the lock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LostHold {
+    /// The lock.
+    pub lock_id: LockId,
+    /// How it was held.
+    pub mode: Mode,
+    /// The token that the hold had.
+    pub token: FencingToken,
+    /// How it ended.
+    pub cause: EndCause,
+    /// When it ended.
+    pub ended_at: Wall,
+}
+
+/// Somebody whom a waiter has to wait for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Blocker {
+    /// The process.
+    pub process_id: ProcessId,
+    /// How it holds the lock, or wants to.
+    pub mode: Mode,
+    /// It holds the lock; otherwise it stands ahead in line.
+    pub is_holder: bool,
+}
+
+/// One process in line for one lock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WaitView {
+    /// The lock.
+    pub lock_id: LockId,
+    /// Who waits.
+    pub process_id: ProcessId,
+    /// For what.
+    pub mode: Mode,
+    /// Its place; 1 is next.
+    pub position: usize,
+    /// Its first blockers: holders, then those ahead in line.
+    pub blockers: Vec<Blocker>,
+    /// How long it will still wait.
+    pub remaining: Duration,
+    /// What it says about itself.
+    pub note: Option<Note>,
+}
+
+/// One step of a cycle: this process waits for this lock, which the next one holds or is ahead for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CycleStep {
+    /// Who waits.
+    pub process_id: ProcessId,
+    /// For which lock.
+    pub lock_id: LockId,
+    /// In which mode.
+    pub mode: Mode,
+}
+
+/// What one command came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The caller has its answer.
+    Done(Result<Reply, Refusal>),
+    /// The caller stands in line; [`crate::Effects::settled`] will name the ticket.
+    Waiting(crate::line::Ticket),
 }
 
 /// A granted request.
@@ -68,6 +162,26 @@ pub struct LockView {
 pub enum Reply {
     /// The lock as it stands after the command.
     Lock(LockView),
+    /// What an acquire got, in the order of what it wanted.
+    Granted(Vec<Grant>),
+    /// A page of locks, and where the next one begins.
+    Locks {
+        /// The locks, by name.
+        locks: Vec<LockView>,
+        /// Ask for names after this one; `None` at the end.
+        next: Option<LockId>,
+    },
+    /// A process as a whole.
+    Process {
+        /// All that it holds, by lock and mode.
+        holds: Vec<ProcessHold>,
+        /// What it lost since it was told last, the oldest first: at most the newest
+        /// [`crate::MAX_LOST_HOLDS`], as long as it holds or waits for anything else, and not
+        /// remembered across a restart. What counts is what it holds.
+        lost: Vec<LostHold>,
+    },
+    /// Who waits, in the order of tickets.
+    Waits(Vec<WaitView>),
     /// The key that was made or revoked.
     Key(ApiKey),
     /// The keys that were asked for, by key id.
@@ -83,9 +197,57 @@ pub enum Refusal {
     /// No lock has that name.
     #[error("there is no lock named {:?}", .0.as_str())]
     NoSuchLock(LockId),
-    /// Others hold the lock in a way that excludes the caller.
+    /// Others hold the lock in a way that excludes the caller, or stand in line before it.
     #[error("{}", held_text(.0))]
     Held(Box<LockView>),
+    /// The wait is over and it was not the caller's turn. Its place is kept for a moment.
+    #[error("still at place {position} in line for lock {:?}; ask again within {} s to keep the place", .lock.lock_id.as_str(), crate::limits::GRACE.as_secs())]
+    WaitTimedOut {
+        /// Its place; 1 is next.
+        position: usize,
+        /// Whom it waits for.
+        blockers: Vec<Blocker>,
+        /// The lock as it stands.
+        lock: Box<LockView>,
+    },
+    /// Waiting would never end: those whom the caller would wait for wait for the caller.
+    #[error("waiting would close a circle: {}", cycle_text(.0))]
+    Deadlock(Vec<CycleStep>),
+    /// The process is in line for this lock and mode already, as part of another request.
+    #[error("process {:?} stands in line for lock {:?} in this mode already, with another request", .process_id.as_str(), .lock_id.as_str())]
+    AlreadyWaiting {
+        /// The process.
+        process_id: ProcessId,
+        /// The lock.
+        lock_id: LockId,
+    },
+    /// A newer request of the same process has taken over the place in line.
+    #[error("a newer request of the same process waits in this place now")]
+    Superseded,
+    /// No more waiters are taken on.
+    #[error("{max} requests wait {scope}, which is the limit")]
+    TooManyWaiters {
+        /// Where: "for this lock", "in this namespace" or "in the service".
+        scope: &'static str,
+        /// The limit there.
+        max: usize,
+    },
+    /// The hold has another token: the caller's hold ended, and the process acquired it again since.
+    #[error("the hold has token {current}, not {given}: the hold that you mean is over")]
+    StaleToken {
+        /// The token in the request.
+        given: FencingToken,
+        /// The hold's token.
+        current: FencingToken,
+        /// The lock as it stands.
+        lock: Box<LockView>,
+    },
+    /// The lock is in use, so it cannot be deleted.
+    #[error("lock {:?} is in use; release it first, or break it with force", .0.lock_id.as_str())]
+    NotFree(Box<LockView>),
+    /// The process holds nothing.
+    #[error("process {:?} holds nothing", .0.as_str())]
+    ProcessHoldsNothing(ProcessId),
     /// The process holds the lock in this mode already.
     #[error("process {:?} holds the lock already in mode {}; refresh it instead", .process_id.as_str(), mode_word(*.mode))]
     AlreadyHeld {
@@ -164,12 +326,27 @@ fn mode_word(mode: Mode) -> &'static str {
 
 fn held_text(lock: &LockView) -> String {
     let name = lock.lock_id.as_str();
-    match lock.state {
+    let mut text = match lock.state {
         LockState::Read => format!("lock {name:?} is held by {} reader(s)", lock.reader_count),
-        LockState::Write if lock.is_write_exclusive => {
+        LockState::Write if lock.kind.is_write_exclusive() => {
             format!("lock {name:?} is write-exclusive and has a writer")
         }
         LockState::Write => format!("lock {name:?} is held by {} writer(s)", lock.writer_count),
         LockState::Free => format!("lock {name:?} is free"),
+    };
+    if lock.waiter_count > 0 {
+        text += &format!(", and {} request(s) stand in line for it", lock.waiter_count);
     }
+    text
+}
+
+fn cycle_text(cycle: &[CycleStep]) -> String {
+    let steps: Vec<String> = cycle
+        .iter()
+        .map(|step| {
+            let (process, lock) = (step.process_id.as_str(), step.lock_id.as_str());
+            format!("{process:?} waits for {lock:?} ({})", mode_word(step.mode))
+        })
+        .collect();
+    steps.join(", ")
 }

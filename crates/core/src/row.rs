@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::HoldKey;
-use crate::id::{KeyId, LockId, LockUid, Namespace};
+use crate::command::{HoldKey, LockKind};
+use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note};
 use crate::key::ApiKey;
 use crate::time::{TimeoutSecs, Wall};
 use crate::token::FencingToken;
@@ -15,6 +15,8 @@ pub enum RowKey {
     Lock(Namespace, LockId),
     /// One hold of one lock.
     Hold(HoldKey),
+    /// The last release of one hold that carried an idempotency key.
+    Release(HoldKey),
     /// One API key.
     Key(KeyId),
     /// The highest fencing token given out.
@@ -32,8 +34,8 @@ pub enum Row {
         lock_id: LockId,
         /// Its UUID.
         uid: LockUid,
-        /// At most one writer at a time.
-        is_write_exclusive: bool,
+        /// What it allows.
+        kind: LockKind,
         /// When it was created.
         created_at: Wall,
         /// When a hold of it last ended, or it was created. Grants are dated by their own rows.
@@ -49,6 +51,19 @@ pub enum Row {
         timeout: TimeoutSecs,
         /// When it was granted.
         acquired_at: Wall,
+        /// What its holder says about it.
+        note: Option<Note>,
+        /// The mark of the request that took it.
+        idempotency_key: Option<IdempotencyKey>,
+    },
+    /// A hold was released by a request with an idempotency key, which may come twice.
+    Release {
+        /// The hold that is over.
+        hold: HoldKey,
+        /// The mark of the request.
+        idempotency_key: IdempotencyKey,
+        /// Orders these rows: the lowest is forgotten first.
+        number: u64,
     },
     /// An API key is valid.
     Key(ApiKey),
@@ -65,6 +80,7 @@ impl Row {
                 RowKey::Lock(namespace.clone(), lock_id.clone())
             }
             Self::Hold { hold, .. } => RowKey::Hold(hold.clone()),
+            Self::Release { hold, .. } => RowKey::Release(hold.clone()),
             Self::Key(key) => RowKey::Key(key.key_id.clone()),
             Self::Sequence(_) => RowKey::Sequence,
         }

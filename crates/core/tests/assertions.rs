@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "test helpers are tests too")]
 
 use leasehold_core::{
-    Change, EndCause, FencingToken, HoldKey, Limits, LockId, LockUid, Mode, Mono, Namespace,
-    ProcessId, Table, TimeoutSecs, Wall,
+    Change, EndCause, FencingToken, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Mono,
+    Namespace, ProcessId, Table, TimeoutSecs, Wall,
 };
 
 fn hold(lock: &str, mode: Mode, process: &str) -> HoldKey {
@@ -21,7 +21,7 @@ fn created(lock: &str, is_write_exclusive: bool) -> Change {
         namespace: Namespace::parse("default").unwrap(),
         lock_id: LockId::parse(lock).unwrap(),
         uid: LockUid([0; 16]),
-        is_write_exclusive,
+        kind: LockKind { max_writers: is_write_exclusive.then_some(1), ..LockKind::default() },
         created_at: Wall(0),
         updated_at: Wall(0),
     }
@@ -34,6 +34,8 @@ fn granted(hold: HoldKey, token: u64) -> Change {
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(0),
         deadline: Mono(60_000_000_000),
+        note: None,
+        idempotency_key: None,
     }
 }
 

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "test helpers are tests too")]
 
 use leasehold_core::{
-    FencingToken, HoldKey, Limits, LockId, LockUid, Mode, Namespace, Now, ProcessId, Recovery, Row,
-    Table, TimeoutSecs, Violation, Wall,
+    FencingToken, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace, Now, ProcessId,
+    Recovery, Row, Table, TimeoutSecs, Violation, Wall,
 };
 
 fn lock(name: &str, is_write_exclusive: bool) -> Row {
@@ -12,10 +12,19 @@ fn lock(name: &str, is_write_exclusive: bool) -> Row {
         namespace: Namespace::parse("default").unwrap(),
         lock_id: LockId::parse(name).unwrap(),
         uid: LockUid([0; 16]),
-        is_write_exclusive,
+        kind: LockKind { max_writers: is_write_exclusive.then_some(1), ..LockKind::default() },
         created_at: Wall(0),
         updated_at: Wall(0),
     }
+}
+
+fn pool(name: &str, permits: u32) -> Row {
+    let Row::Lock { namespace, lock_id, uid, kind, created_at, updated_at } = lock(name, false)
+    else {
+        unreachable!("`lock` makes a lock")
+    };
+    let kind = LockKind { max_readers: Some(permits), max_writers: Some(permits), ..kind };
+    Row::Lock { namespace, lock_id, uid, kind, created_at, updated_at }
 }
 
 fn hold_key(lock: &str, mode: Mode, process: &str) -> HoldKey {
@@ -33,6 +42,8 @@ fn hold(lock: &str, mode: Mode, process: &str, number: u64) -> Row {
         token: token(number),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(0),
+        note: None,
+        idempotency_key: None,
     }
 }
 
@@ -93,6 +104,18 @@ fn i1_holds_that_exclude_each_other_are_named() {
         ]);
         let key = hold_key("job", second, "bob");
         assert_eq!(violation.unwrap_err(), Violation::Exclusion(key), "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn i1_more_holds_than_permits_are_named() {
+    for mode in [Mode::Read, Mode::Write] {
+        let holds = ["alice", "bob", "carol"].into_iter().zip(1..);
+        let holds = holds.map(|(process, number)| hold("pool", mode, process, number));
+        let rows: Vec<Row> = [sequence(3), pool("pool", 2)].into_iter().chain(holds).collect();
+        let key = hold_key("pool", mode, "carol");
+        assert_eq!(recover(&rows).unwrap_err(), Violation::Exclusion(key));
+        assert!(recover(&rows[..4]).is_ok(), "two permits, two holds");
     }
 }
 

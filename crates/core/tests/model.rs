@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use leasehold_core::{
-    Command, Effects, Limits, LockUid, Mode, Mono, Now, Recovery, Row, RowKey, RowWrite, Table,
-    Wall,
+    Command, Effects, Limits, Mode, Mono, Now, Recovery, Row, RowKey, RowWrite, Table, Wall,
 };
-use naive::translate::{detail, hold_key, lock_id, namespace, secs, see, token_of};
+use naive::translate::{
+    acquire, detail, hold_key, lock_id, namespace, new_lock, secs, see, token_of,
+};
 use naive::witness::Witness;
 use naive::{Moment, Naive, Name, Process, Seen, Space, Verdict, Who};
 use proptest::prelude::*;
@@ -26,6 +27,10 @@ const LIMITS: Limits = Limits {
     max_locks_per_namespace: 3,
     max_holders_per_lock: 3,
     max_timeout_secs: 5,
+    max_waiters_per_lock: 0,
+    max_waiters_per_namespace: 0,
+    max_waiters: 0,
+    max_remembered_releases: 0,
     max_keys: 1,
 };
 
@@ -150,8 +155,7 @@ impl Run {
                 let command = Command::CreateLock {
                     namespace: namespace(space),
                     lock_id: lock_id(name),
-                    uid: LockUid(uid.to_be_bytes()),
-                    is_write_exclusive,
+                    new: new_lock(uid, is_write_exclusive),
                 };
                 self.run(&command, |model| {
                     model.create(at, (space, name), uid, is_write_exclusive)
@@ -185,8 +189,7 @@ impl Run {
 
     fn acquire(&mut self, who: Who, timeout_secs: u32, own: bool) {
         let at = self.at;
-        let (hold, timeout) = (hold_key(who), secs(timeout_secs));
-        let command = Command::Acquire { hold, timeout, detail: detail(own) };
+        let command = acquire(who, timeout_secs, own);
         let seen = self.run(&command, |model| model.acquire(at, who, timeout_secs, own));
         if let (Verdict::Done, Some(lock)) = seen {
             self.witness.granted(at, who, timeout_secs, token_of(&lock, who));
@@ -197,7 +200,7 @@ impl Run {
     fn refresh(&mut self, who: Who, timeout_secs: u32, own: bool) {
         let (at, granted, token) = (self.at, self.effects.granted, self.table.last_token());
         let (hold, timeout) = (hold_key(who), secs(timeout_secs));
-        let command = Command::Refresh { hold, timeout, detail: detail(own) };
+        let command = Command::Refresh { hold, token: None, timeout, detail: detail(own) };
         let seen = self.run(&command, |model| model.refresh(at, who, timeout_secs, own));
         let after = (self.effects.granted, self.table.last_token());
         assert_eq!((granted, token), after, "I5: a refresh grants nothing");
@@ -209,7 +212,12 @@ impl Run {
 
     fn release(&mut self, who: Who, own: bool) {
         let at = self.at;
-        let command = Command::Release { hold: hold_key(who), detail: detail(own) };
+        let command = Command::Release {
+            hold: hold_key(who),
+            token: None,
+            idempotency_key: None,
+            detail: detail(own),
+        };
         if let (Verdict::Done, _) = self.run(&command, |model| model.release(at, who, own)) {
             self.witness.released(who);
         }
@@ -231,6 +239,7 @@ impl Run {
         self.model.expire(self.at);
         self.check_decide_reads_only(command);
         let seen = see(&self.table.execute(now, command, &mut self.effects));
+        self.table.check().unwrap();
         assert_eq!(seen, ask_model(&mut self.model), "{command:?} at {:?}", self.at);
         seen
     }

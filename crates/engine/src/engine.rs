@@ -1,20 +1,23 @@
 //! The handle through which everybody else talks to the commit loop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use leasehold_core::{Command, Limits, Refusal, Reply};
+use leasehold_core::{Command, Limits, Now, Refusal, Reply};
 use leasehold_store::Store;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::gauges::Gauges;
+use crate::gone::{CallId, CallOutcome, Gone, Listener};
 use crate::keyring::KeyRing;
 use crate::role::Role;
 use crate::run::Owner;
+use crate::wind_down::WindDown;
 
 /// How the commit loop is bounded (I7). Checked where settings are read.
 #[derive(Clone, Debug)]
@@ -65,17 +68,21 @@ pub enum Failure {
 
 /// One command on its way to the loop, and where its outcome goes.
 pub(crate) struct Call {
+    pub(crate) id: CallId,
     pub(crate) command: Command,
-    pub(crate) reply: oneshot::Sender<Result<Reply, Failure>>,
+    pub(crate) caller: oneshot::Sender<CallOutcome>,
 }
 
 /// A handle to a running commit loop. Cheap to clone; the loop ends by [`Engine::drain`].
 #[derive(Clone)]
 pub struct Engine {
     calls: mpsc::Sender<Call>,
+    next_call: Arc<AtomicU64>,
+    gone: mpsc::UnboundedSender<Gone>,
     keyring: Arc<ArcSwap<KeyRing>>,
     role: watch::Receiver<Role>,
-    drain: watch::Sender<bool>,
+    wind_down: watch::Sender<WindDown>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Engine {
@@ -90,36 +97,41 @@ impl Engine {
         settings: Settings,
     ) -> std::io::Result<Self> {
         let (calls, inbox) = mpsc::channel(settings.max_queued);
+        let (gone, gone_in) = mpsc::unbounded_channel();
         let keyring = Arc::new(ArcSwap::default());
         let (role_out, role) = watch::channel(Role::Recovering { reason: "starting".to_owned() });
-        let (drain, drain_in) = watch::channel(false);
+        let (wind_down, wind_down_in) = watch::channel(WindDown::Not);
         let owner = Owner {
             store,
-            clock,
+            clock: Arc::clone(&clock),
             settings,
             inbox,
+            gone: gone_in,
             keyring: Arc::clone(&keyring),
             role: role_out,
-            drain: drain_in,
+            wind_down: wind_down_in,
             gauges: Gauges::new(),
         };
         thread::Builder::new().name("commit-loop".to_owned()).spawn(move || owner.run())?;
-        Ok(Self { calls, keyring, role, drain })
+        Ok(Self { calls, next_call: Arc::default(), gone, keyring, role, wind_down, clock })
     }
 
-    /// Asks the table. The reply comes once everything that it rests on is durable (I2).
+    /// Asks the table. The reply comes once everything that it rests on is durable (I2); for an acquire
+    /// that waits, once its turn has come or its wait is over.
+    ///
+    /// Dropping the future hangs up: a wait leaves its line at once, and a grant that nobody took is
+    /// given back. Other commands are carried out all the same.
     ///
     /// # Errors
     /// [`Failure`] says whether anything may have changed and whether to try again.
     pub async fn submit(&self, command: Command) -> Result<Reply, Failure> {
-        let (reply, outcome) = oneshot::channel();
-        self.calls.try_send(Call { command, reply }).map_err(|refused| match refused {
+        let (caller, outcome) = oneshot::channel();
+        let id = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
+        self.calls.try_send(Call { id, command, caller }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
             mpsc::error::TrySendError::Closed(_) => self.why_closed(),
         })?;
-        outcome
-            .await
-            .unwrap_or_else(|_| Err(Failure::OutcomeUnknown("the commit loop ended".to_owned())))
+        Listener { id, outcome, gone: self.gone.clone(), is_served: false }.listen().await
     }
 
     fn why_closed(&self) -> Failure {
@@ -147,11 +159,34 @@ impl Engine {
         self.calls.max_capacity() - self.calls.capacity()
     }
 
+    /// The clocks that the loop decides by, to measure against the deadlines in its replies.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// From now on nobody stands in line: whoever does, or comes to it, is told [`Failure::Draining`].
+    /// Everything else is answered as before. The first half of a stop, because a wait can last longer
+    /// than a stop may.
+    pub fn turn_waiters_away(&self) {
+        self.wind_down_to(WindDown::WithoutWaiters);
+    }
+
     /// Finishes what is queued, commits, resigns and ends the loop.
     pub async fn drain(&self) {
-        self.drain.send_replace(true);
+        self.wind_down_to(WindDown::Drain);
         let mut role = self.role.clone();
         // An error means that the loop is gone already, which is what was asked for.
         let _ = role.wait_for(|role| matches!(role, Role::Stopped { .. })).await;
+    }
+
+    fn wind_down_to(&self, wanted: WindDown) {
+        self.wind_down.send_if_modified(|current| {
+            let is_further = wanted > *current;
+            if is_further {
+                *current = wanted;
+            }
+            is_further
+        });
     }
 }

@@ -14,6 +14,7 @@ pub(crate) struct Gauges {
     grants: Counter,
     releases: Counter,
     expiries: Counter,
+    forced_ends: Counter,
     batch_rows: Histogram,
     commit_seconds: Histogram,
     queue_depth: Gauge,
@@ -26,6 +27,7 @@ impl Gauges {
             grants: counter!("leasehold_grants_total"),
             releases: counter!("leasehold_releases_total"),
             expiries: counter!("leasehold_expiries_total"),
+            forced_ends: counter!("leasehold_forced_ends_total"),
             batch_rows: histogram!("leasehold_batch_rows"),
             commit_seconds: histogram!("leasehold_commit_seconds"),
             queue_depth: gauge!("leasehold_queue_depth"),
@@ -56,6 +58,7 @@ impl Gauges {
         self.grants.increment(effects.granted);
         self.releases.increment(effects.released);
         self.expiries.increment(effects.expired);
+        self.forced_ends.increment(effects.forced);
         self.queue_depth.set(queued as f64);
         if !effects.batch.is_empty() {
             self.due.get_or_insert(now.plus(LAG));
@@ -65,7 +68,8 @@ impl Gauges {
             for space in table.occupancy() {
                 let namespace = space.namespace.to_string();
                 gauge!("leasehold_locks", "namespace" => namespace.clone()).set(space.locks as f64);
-                gauge!("leasehold_holds", "namespace" => namespace).set(space.holds as f64);
+                gauge!("leasehold_holds", "namespace" => namespace.clone()).set(space.holds as f64);
+                gauge!("leasehold_waiters", "namespace" => namespace).set(space.waiters as f64);
             }
         }
     }

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use leasehold_core::{Effects, Mono, Reply, Table};
+use leasehold_core::{Command, Effects, Mono, Now, Outcome, Table};
 use leasehold_store::{Epoch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use crate::engine::{Call, Failure};
+use crate::gone::{CallOutcome, Gone};
 use crate::keyring::KeyRing;
 use crate::role::Role;
 use crate::run::Owner;
+use crate::waiting::Waiting;
+use crate::wind_down::WindDown;
 
 /// Longest sleep between two looks at the clock: timers stand still while the machine is suspended,
 /// deadlines do not.
@@ -24,68 +27,136 @@ pub(crate) enum TermEnd {
     Lost(String),
 }
 
-type Outcome = Result<Reply, Failure>;
+/// What there is to do in one round.
+#[derive(Default)]
+struct Work {
+    calls: Vec<Call>,
+    gone: Vec<Gone>,
+}
+
+/// Outcomes that are due to callers once the round's batch is durable.
+type Answers = Vec<(oneshot::Sender<CallOutcome>, CallOutcome)>;
 
 impl Owner {
     pub(crate) async fn lead(&mut self, mut table: Table, epoch: Epoch) -> TermEnd {
-        let mut calls = Vec::with_capacity(self.settings.max_batch);
+        let mut waiting = Waiting::default();
+        let mut work = Work::default();
         loop {
-            let drained = self.wait_for_work(&table, &mut calls).await;
-            if drained && calls.is_empty() {
+            let drained = self.wait_for_work(&table, &mut work, &waiting).await;
+            if drained && work.calls.is_empty() && work.gone.is_empty() {
+                waiting.dismiss(&Failure::Draining);
                 return TermEnd::Drained;
             }
             let now = self.clock.now();
             let mut effects = Effects::default();
-            // Commands are decided once every hold that is due has ended; if that takes more than one
-            // batch, they wait for the rounds that end them.
-            let limit = self.settings.max_batch;
-            let decided =
-                if table.expire(now, limit, &mut effects) < limit { calls.len() } else { 0 };
-            let outcomes: Vec<(oneshot::Sender<Outcome>, Outcome)> = calls
-                .drain(..decided)
-                .map(|Call { command, reply }| {
-                    let outcome = table.execute(now, &command, &mut effects);
-                    (reply, outcome.map_err(Failure::Refused))
-                })
-                .collect();
-            let committed = self.commit(epoch, &effects, &table).await;
-            for (reply, outcome) in outcomes {
-                let outcome = match &committed {
-                    Ok(()) => outcome,
-                    Err(error) => Err(failure_of(error)),
-                };
-                // The caller may have hung up meanwhile; what was committed stands all the same.
-                drop(reply.send(outcome));
-            }
-            if let Err(error) = committed {
+            let answers = self.decide(now, &mut table, &mut work, &mut waiting, &mut effects);
+            if let Err(error) = self.commit(epoch, &effects, &table).await {
+                for (caller, _) in answers {
+                    // The caller may have hung up meanwhile; then nobody needs the answer.
+                    drop(caller.send(Err(failure_of(&error))));
+                }
+                waiting.dismiss(&Failure::NotReady(error.to_string()));
                 return TermEnd::Lost(error.to_string());
+            }
+            for (caller, outcome) in answers {
+                if let Err(outcome) = caller.send(outcome) {
+                    work.gone.extend(Gone::with(&outcome));
+                }
             }
             self.gauges.after_batch(now.mono, &effects, self.inbox.len(), &table);
         }
     }
 
-    /// Waits for commands, for the next deadline, or for the call to end. True if asked to end and
-    /// nothing more is queued.
-    async fn wait_for_work(&mut self, table: &Table, calls: &mut Vec<Call>) -> bool {
-        if !calls.is_empty() {
+    /// Ends what is due, takes out those who are gone, and decides the calls, in this order. Whoever is
+    /// served by one step is out of the way of the next, which may be about the same place in line.
+    fn decide(
+        &self,
+        now: Now,
+        table: &mut Table,
+        work: &mut Work,
+        waiting: &mut Waiting,
+        effects: &mut Effects,
+    ) -> Answers {
+        let mut answers = Answers::with_capacity(work.calls.len());
+        // Commands are decided once everything that is due has ended; if that takes more than one
+        // batch, they wait for the rounds that end it.
+        let limit = self.settings.max_batch;
+        let decided = if table.expire(now, limit, effects) < limit { work.calls.len() } else { 0 };
+        settle(effects, waiting, &mut answers);
+        for gone in work.gone.drain(..) {
+            match gone {
+                Gone::Caller(call) => {
+                    if let Some(ticket) = waiting.remove(call) {
+                        table.hang_up(now, ticket, effects);
+                    }
+                }
+                Gone::Grant(holds) => {
+                    for (hold, token) in holds {
+                        table.give_back(now, &hold, token, effects);
+                    }
+                }
+            }
+            settle(effects, waiting, &mut answers);
+        }
+        for Call { id, command, caller } in work.calls.drain(..decided) {
+            if caller.is_closed() && takes_holds(&command) {
+                continue;
+            }
+            match table.execute(now, &command, effects) {
+                Outcome::Done(outcome) => {
+                    answers.push((caller, outcome.map_err(Failure::Refused)));
+                }
+                Outcome::Waiting(ticket) => waiting.insert(ticket, id, caller),
+            }
+            settle(effects, waiting, &mut answers);
+        }
+        if *self.wind_down.borrow() >= WindDown::WithoutWaiters {
+            // Some may still get their turn, because those ahead of them have gone.
+            while let Some((ticket, caller)) = waiting.pop_last() {
+                table.hang_up(now, ticket, effects);
+                answers.push((caller, Err(Failure::Draining)));
+                settle(effects, waiting, &mut answers);
+            }
+        }
+        answers
+    }
+
+    /// Waits for commands, for word of callers who are gone, for the next deadline, or for the call
+    /// to wind down. True if asked to end and nothing more is queued.
+    async fn wait_for_work(&mut self, table: &Table, work: &mut Work, waiting: &Waiting) -> bool {
+        if !work.calls.is_empty() {
             return false;
+        }
+        while let Ok(gone) = self.gone.try_recv() {
+            work.gone.push(gone);
         }
         let now = self.clock.now().mono;
         let until = |moment: Mono| moment.since(now).min(LONGEST_SLEEP);
         let due = [table.next_deadline(), self.gauges.due()].into_iter().flatten().min();
+        let has_work = !work.gone.is_empty();
         let idle = async {
             match due {
+                _ if has_work => {}
                 Some(moment) => sleep(until(moment)).await,
                 None => std::future::pending().await,
             }
         };
+        let stage = if waiting.is_empty() { WindDown::Drain } else { WindDown::WithoutWaiters };
         tokio::select! {
             biased;
-            received = self.inbox.recv_many(calls, self.settings.max_batch) => received == 0,
-            _ = self.drain.wait_for(|drain| *drain) => {
+            received = self.inbox.recv_many(&mut work.calls, self.settings.max_batch) => received == 0,
+            reached = self.wind_down.wait_for(|reached| *reached >= stage) => {
+                // An error means that nobody is left who could call.
+                if reached.is_ok_and(|reached| *reached == WindDown::WithoutWaiters) {
+                    return false;
+                }
                 self.role.send_replace(Role::Draining);
                 self.inbox.close();
-                self.inbox.recv_many(calls, self.settings.max_batch).await == 0
+                self.inbox.recv_many(&mut work.calls, self.settings.max_batch).await == 0
+            }
+            Some(gone) = self.gone.recv() => {
+                work.gone.push(gone);
+                false
             }
             () = idle => false,
         }
@@ -106,6 +177,36 @@ impl Owner {
             self.keyring.store(KeyRing::new(table.keys().clone()).into());
         }
         Ok(())
+    }
+}
+
+/// Takes those whose wait is over out of the line, with their answers.
+fn settle(effects: &mut Effects, waiting: &mut Waiting, answers: &mut Answers) {
+    for (ticket, outcome) in effects.settled.drain(..) {
+        if let Some(caller) = waiting.take(ticket) {
+            answers.push((caller, outcome.map_err(Failure::Refused)));
+        }
+    }
+}
+
+/// Whether a command takes holds, which nobody would have if its caller is gone.
+fn takes_holds(command: &Command) -> bool {
+    match command {
+        Command::Acquire(_) | Command::Upgrade { .. } => true,
+        Command::CreateLock { .. }
+        | Command::GetLock { .. }
+        | Command::ListLocks(_)
+        | Command::DeleteLock { .. }
+        | Command::Refresh { .. }
+        | Command::Release { .. }
+        | Command::Downgrade { .. }
+        | Command::GetProcess { .. }
+        | Command::RefreshProcess { .. }
+        | Command::ReleaseProcess { .. }
+        | Command::GetWaits { .. }
+        | Command::CreateKey(_)
+        | Command::ListKeys { .. }
+        | Command::RevokeKey { .. } => false,
     }
 }
 

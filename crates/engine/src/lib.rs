@@ -3,11 +3,14 @@
 mod clock;
 mod engine;
 mod gauges;
+mod gone;
 mod keyring;
 mod lead;
 mod recover;
 mod role;
 mod run;
+mod waiting;
+mod wind_down;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, Failure, Settings};

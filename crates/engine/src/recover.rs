@@ -9,6 +9,7 @@ use crate::engine::Failure;
 use crate::keyring::KeyRing;
 use crate::role::Role;
 use crate::run::Owner;
+use crate::wind_down::WindDown;
 
 /// How recovery ended.
 pub(crate) enum Recovered {
@@ -67,11 +68,11 @@ impl Owner {
     async fn refuse_for(&mut self, until: Instant, reason: &str) -> bool {
         loop {
             tokio::select! {
-                _ = self.drain.wait_for(|drain| *drain) => return true,
+                _ = self.wind_down.wait_for(|stage| *stage == WindDown::Drain) => return true,
                 () = sleep_until(until) => return false,
                 call = self.inbox.recv() => match call {
                     // The caller may have hung up meanwhile; then nobody needs the answer.
-                    Some(call) => drop(call.reply.send(Err(Failure::NotReady(reason.to_owned())))),
+                    Some(call) => drop(call.caller.send(Err(Failure::NotReady(reason.to_owned())))),
                     None => return true,
                 },
             }

@@ -12,10 +12,12 @@ use tracing::{error, info, warn};
 use crate::clock::Clock;
 use crate::engine::{Call, Settings};
 use crate::gauges::Gauges;
+use crate::gone::Gone;
 use crate::keyring::KeyRing;
 use crate::lead::TermEnd;
 use crate::recover::Recovered;
 use crate::role::Role;
+use crate::wind_down::WindDown;
 
 /// The one owner of the lock table and of the store.
 pub(crate) struct Owner {
@@ -23,9 +25,10 @@ pub(crate) struct Owner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) inbox: mpsc::Receiver<Call>,
+    pub(crate) gone: mpsc::UnboundedReceiver<Gone>,
     pub(crate) keyring: Arc<ArcSwap<KeyRing>>,
     pub(crate) role: watch::Sender<Role>,
-    pub(crate) drain: watch::Receiver<bool>,
+    pub(crate) wind_down: watch::Receiver<WindDown>,
     pub(crate) gauges: Gauges,
 }
 

@@ -1,20 +1,26 @@
 //! One authenticated request, taken apart.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use leasehold_core::{Detail, HoldKey, IdError, LockId, LockView, Mode, ProcessId};
+use leasehold_core::{
+    Detail, FencingToken, HoldKey, IdError, IdempotencyKey, LockId, Mode, Note, ProcessId, Terms,
+};
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 
 use crate::auth::{Caller, authenticate};
 use crate::endpoint::Endpoint;
 use crate::error_code::ErrorCode;
+use crate::parameter::{FENCING_TOKEN, NOTE, WAIT_SECONDS};
 use crate::problem::Problem;
-use crate::query::Query;
+use crate::query::{Query, present};
 use crate::reply;
 use crate::state::Api;
-use crate::wire::Lock;
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const RETURN_MINIMAL: &str = "return=minimal";
@@ -54,8 +60,51 @@ impl<'r> Call<'r> {
             namespace: self.caller.namespace.clone(),
             lock_id: self.lock_id()?,
             mode,
-            process_id: self.path_id("{process_id}", ProcessId::parse)?,
+            process_id: self.process_id()?,
         })
+    }
+
+    /// The process that the path names.
+    pub(crate) fn process_id(&self) -> Result<ProcessId, Problem> {
+        self.path_id("{process_id}", ProcessId::parse)
+    }
+
+    /// On what terms a hold is asked for, by the parameters.
+    pub(crate) fn terms(&self) -> Result<Terms, Problem> {
+        Ok(Terms {
+            timeout: self.query.timeout()?,
+            note: self.query.parsed(&NOTE, |text| Note::parse(text).ok())?,
+            idempotency_key: None,
+            detail: self.detail(),
+        })
+    }
+
+    /// How long to stand in line.
+    pub(crate) fn wait(&self) -> Result<Duration, Problem> {
+        let secs = present(&WAIT_SECONDS, self.query.number(&WAIT_SECONDS)?)?;
+        Ok(Duration::from_secs(secs))
+    }
+
+    /// The token that the hold must still have.
+    pub(crate) fn token(&self) -> Result<Option<FencingToken>, Problem> {
+        Ok(self.query.number(&FENCING_TOKEN)?.and_then(FencingToken::new))
+    }
+
+    /// What marks the request as one that may be sent twice.
+    pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+        let mut given = self.request.headers().get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = given.next() else { return Ok(None) };
+        if given.next().is_some() {
+            let reason = "the header `Idempotency-Key` is given twice";
+            return Err(Problem::new(ErrorCode::DuplicateParameter, reason));
+        }
+        let text = std::str::from_utf8(value.as_bytes()).ok();
+        let key = text.and_then(|text| IdempotencyKey::parse(text).ok()).ok_or_else(|| {
+            let reason = "the header `Idempotency-Key` must be 1 to 255 bytes of UTF-8 without \
+                          control characters, not `.` or `..`";
+            Problem::new(ErrorCode::InvalidParameter, reason)
+        })?;
+        Ok(Some(key))
     }
 
     /// How much the caller wants to see.
@@ -88,9 +137,9 @@ impl<'r> Call<'r> {
     }
 }
 
-/// A lock as the reply to a call that honours `Prefer`.
-pub(crate) fn lock_reply(lock: &LockView, detail: Detail) -> Response {
-    let mut response = reply::json(StatusCode::OK, &Lock::from(lock));
+/// The reply to a call that honours `Prefer`.
+pub(crate) fn preferred(body: &impl Serialize, detail: Detail) -> Response {
+    let mut response = reply::json(StatusCode::OK, body);
     match detail {
         Detail::Full => {}
         Detail::Own => {

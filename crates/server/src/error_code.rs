@@ -65,10 +65,26 @@ error_codes! {
         "Create it first with `POST /v1/distributed_lock/{lock_id}`.";
     Held = "held", CONFLICT, Retry::Later, "The lock is held",
         "Try again when it has been released; a hold that is not refreshed ends at its `expires_at`.";
+    WaitTimedOut = "wait_timed_out", CONFLICT, Retry::Later, "The wait in line is over",
+        "Send the same request again at once to keep the place in line, or leave it at that: the place is given up by itself.";
+    Deadlock = "deadlock", CONFLICT, Retry::Never, "The wait would never end",
+        "Release what the others in the `cycle` wait for, then acquire it all anew, best with one `POST /v1/acquire`.";
+    AlreadyWaiting = "already_waiting", CONFLICT, Retry::Later, "The process stands in line already",
+        "Wait for the answer to the other request, or give each of the two a process id of its own.";
+    Superseded = "superseded", CONFLICT, Retry::Never, "A newer request has the place in line",
+        "Wait for the answer to the newer request.";
+    TooManyWaiters = "too_many_waiters", TOO_MANY_REQUESTS, Retry::AfterSecs(1), "Too many requests stand in line",
+        "Nothing has changed; try again after a pause.";
     AlreadyHeld = "already_held", NOT_ACCEPTABLE, Retry::Never, "The process holds the lock already",
         "Refresh the hold, or release it first.";
     NotHeld = "not_held", CONFLICT, Retry::Never, "The process does not hold the lock",
         "Stop using what the lock protects, then acquire the lock anew: a lost hold is never given back by a refresh.";
+    StaleToken = "stale_token", CONFLICT, Retry::Never, "The hold with this token is over",
+        "Stop using what the lock protects: the hold that the process has now is another one.";
+    NotFree = "not_free", CONFLICT, Retry::Later, "The lock is in use",
+        "Try again when nobody holds it or waits for it, or break it with `force=true`, which needs an admin.";
+    ProcessHoldsNothing = "process_holds_nothing", NOT_FOUND, Retry::Never, "The process holds nothing",
+        "If it was still working, stop it: what it held expired, was released, or never was.";
     NothingToRelease = "nothing_to_release", BAD_REQUEST, Retry::Never, "The process has nothing to release",
         "There is nothing to do; if the process was still working, another may have taken the lock meanwhile.";
     TimeoutTooLong = "timeout_too_long", BAD_REQUEST, Retry::Never, "The timeout is too long",
@@ -87,18 +103,18 @@ error_codes! {
         "List the keys with `GET /v1/keys`; it shows those that you may manage.";
     InvalidId = "invalid_id", BAD_REQUEST, Retry::Never, "An id in the path is not valid",
         "Percent-encode it as UTF-8, and choose 1 to 255 bytes without control characters, not `.` or `..`.";
-    InvalidParameter = "invalid_parameter", BAD_REQUEST, Retry::Never, "A query parameter is not valid",
+    InvalidParameter = "invalid_parameter", BAD_REQUEST, Retry::Never, "A parameter is not valid",
         "Correct the parameter, or leave it out for its default.";
     UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A query parameter is unknown",
         "Correct its name or leave it out; nothing is ignored, so that a typo does not become a default.";
-    DuplicateParameter = "duplicate_parameter", BAD_REQUEST, Retry::Never, "A query parameter is given twice",
+    DuplicateParameter = "duplicate_parameter", BAD_REQUEST, Retry::Never, "A parameter is given twice",
         "Give it once, under one of its names.";
     InvalidBody = "invalid_body", BAD_REQUEST, Retry::Never, "The request body is not valid",
         "Send the JSON object that the documentation of this call shows.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, Retry::Never, "The body is not JSON",
         "Send JSON, with the header `Content-Type: application/json`.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, Retry::Never, "The request body is too large",
-        "Send a smaller body; calls to locks need none at all.";
+        "Send a smaller body; most calls need none at all.";
     Unauthorized = "unauthorized", UNAUTHORIZED, Retry::Never, "A valid API key is needed",
         "Send a valid key as header `x-api-key`, or as `Authorization: Bearer`.";
     Forbidden = "forbidden", FORBIDDEN, Retry::Never, "The API key may not do this",

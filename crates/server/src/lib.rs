@@ -4,9 +4,12 @@
 //! puts either on a socket. Every call is described once, in the file of its handler, by an
 //! `Endpoint`: authorization, parameter checks and the OpenAPI document all read that description.
 
+mod asked_kind;
 mod auth;
+mod body;
 mod call;
 pub mod credentials;
+mod cursor;
 mod endpoint;
 mod error_code;
 mod handlers;
@@ -14,6 +17,7 @@ pub mod listen;
 mod metrics;
 mod observe;
 mod openapi;
+mod parameter;
 mod problem;
 mod query;
 mod reply;

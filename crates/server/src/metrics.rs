@@ -12,9 +12,12 @@ pub(crate) const REQUESTS: &str = "leasehold_http_requests_total";
 pub(crate) const REQUEST_SECONDS: &str = "leasehold_http_request_seconds";
 pub(crate) const REFUSALS: &str = "leasehold_refusals_total";
 
-/// From a request that touches only memory to one that waits for a slow disk.
-const SECONDS: [f64; 14] =
-    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// From a request that touches only memory, over one that waits for a slow disk, to the longest wait in
+/// line.
+const SECONDS: [f64; 16] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+    30.0, 300.0,
+];
 
 const ROWS: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
@@ -44,8 +47,13 @@ fn describe() {
     describe_counter!("leasehold_grants_total", "Holds granted.");
     describe_counter!("leasehold_releases_total", "Holds released by their holders.");
     describe_counter!("leasehold_expiries_total", "Holds ended because their timeout passed.");
+    describe_counter!(
+        "leasehold_forced_ends_total",
+        "Holds ended because an admin broke the lock."
+    );
     describe_gauge!("leasehold_locks", "Locks that exist, by namespace.");
     describe_gauge!("leasehold_holds", "Holds that are in force, by namespace.");
+    describe_gauge!("leasehold_waiters", "Requests in line, by namespace.");
     describe_histogram!("leasehold_batch_rows", "Rows written by one durable batch.");
     describe_histogram!("leasehold_commit_seconds", Unit::Seconds, "Time to commit one batch.");
     describe_gauge!("leasehold_queue_depth", "Commands that wait for the commit loop.");

@@ -6,7 +6,7 @@
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use leasehold_core::{LockView, Refusal};
+use leasehold_core::{Blocker, CycleStep, LockView, Refusal};
 use leasehold_engine::Failure;
 
 use crate::error_code::{ErrorCode, Retry};
@@ -20,17 +20,57 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) struct Problem {
     pub(crate) code: ErrorCode,
     pub(crate) detail: String,
-    pub(crate) lock: Option<Box<LockView>>,
+    pub(crate) evidence: Evidence,
+}
+
+/// What a refusal shows beside its words.
+#[derive(Clone, Debug)]
+pub(crate) enum Evidence {
+    /// Nothing.
+    None,
+    /// The lock as it stands.
+    Lock(Box<LockView>),
+    /// The caller's place in line, whom it waits for, and the lock as it stands.
+    Line { position: usize, blockers: Vec<Blocker>, lock: Box<LockView> },
+    /// Who waits for whom, round to the first.
+    Cycle(Vec<CycleStep>),
+}
+
+impl Evidence {
+    pub(crate) fn lock(&self) -> Option<&LockView> {
+        match self {
+            Self::Lock(lock) | Self::Line { lock, .. } => Some(lock),
+            Self::None | Self::Cycle(_) => None,
+        }
+    }
+
+    pub(crate) fn line(&self) -> Option<(usize, &[Blocker])> {
+        match self {
+            Self::Line { position, blockers, .. } => Some((*position, blockers)),
+            Self::None | Self::Lock(_) | Self::Cycle(_) => None,
+        }
+    }
+
+    pub(crate) fn cycle(&self) -> Option<&[CycleStep]> {
+        match self {
+            Self::Cycle(cycle) => Some(cycle),
+            Self::None | Self::Lock(_) | Self::Line { .. } => None,
+        }
+    }
 }
 
 impl Problem {
     /// A refusal for `reason`, which is the beginning of a sentence without its full stop.
     pub(crate) fn new(code: ErrorCode, reason: &str) -> Self {
-        Self { code, detail: format!("{}. {}", capitalized(reason), code.advice()), lock: None }
+        Self::showing(code, reason, Evidence::None)
     }
 
     fn about(code: ErrorCode, reason: &str, lock: Box<LockView>) -> Self {
-        Self { lock: Some(lock), ..Self::new(code, reason) }
+        Self::showing(code, reason, Evidence::Lock(lock))
+    }
+
+    fn showing(code: ErrorCode, reason: &str, evidence: Evidence) -> Self {
+        Self { code, detail: format!("{}. {}", capitalized(reason), code.advice()), evidence }
     }
 
     /// Writes the document into a response that came with this problem.
@@ -69,6 +109,19 @@ impl From<Refusal> for Problem {
             Refusal::LockExists(lock) => Self::about(ErrorCode::LockExists, &reason, lock),
             Refusal::NoSuchLock(_) => Self::new(ErrorCode::NoSuchLock, &reason),
             Refusal::Held(lock) => Self::about(ErrorCode::Held, &reason, lock),
+            Refusal::WaitTimedOut { position, blockers, lock } => {
+                let evidence = Evidence::Line { position, blockers, lock };
+                Self::showing(ErrorCode::WaitTimedOut, &reason, evidence)
+            }
+            Refusal::Deadlock(cycle) => {
+                Self::showing(ErrorCode::Deadlock, &reason, Evidence::Cycle(cycle))
+            }
+            Refusal::AlreadyWaiting { .. } => Self::new(ErrorCode::AlreadyWaiting, &reason),
+            Refusal::Superseded => Self::new(ErrorCode::Superseded, &reason),
+            Refusal::TooManyWaiters { .. } => Self::new(ErrorCode::TooManyWaiters, &reason),
+            Refusal::StaleToken { lock, .. } => Self::about(ErrorCode::StaleToken, &reason, lock),
+            Refusal::NotFree(lock) => Self::about(ErrorCode::NotFree, &reason, lock),
+            Refusal::ProcessHoldsNothing(_) => Self::new(ErrorCode::ProcessHoldsNothing, &reason),
             Refusal::AlreadyHeld { lock, .. } => Self::about(ErrorCode::AlreadyHeld, &reason, lock),
             Refusal::NotHeld { lock, .. } => Self::about(ErrorCode::NotHeld, &reason, lock),
             Refusal::NothingToRelease { lock, .. } => {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use leasehold_core::TimeoutSecs;
 
-use crate::endpoint::{IS_EXCLUSIVE, Parameter, TIMEOUT_SECONDS};
 use crate::error_code::ErrorCode;
+use crate::parameter::{Parameter, TIMEOUT_SECONDS};
 use crate::problem::Problem;
 
 /// The parameter that carries a key where headers cannot be set; allowed in every call.
@@ -47,37 +47,73 @@ impl<'r> Query<'r> {
 
     /// How long a hold is to last.
     pub(crate) fn timeout(&self) -> Result<TimeoutSecs, Problem> {
-        let (name, value) = self.value(&TIMEOUT_SECONDS);
-        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-        // A number past u32 is digits all the same: the table refuses it and names its longest.
-        digits
-            .then(|| value.parse().unwrap_or(u32::MAX))
-            .and_then(TimeoutSecs::new)
-            .ok_or_else(|| invalid(name, value, &TIMEOUT_SECONDS))
+        present(&TIMEOUT_SECONDS, self.optional_timeout(&TIMEOUT_SECONDS)?)
     }
 
-    /// Whether a new lock takes one writer at most.
-    pub(crate) fn is_exclusive(&self) -> Result<bool, Problem> {
-        let (name, value) = self.value(&IS_EXCLUSIVE);
-        let is_one_of =
-            |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
-        if is_one_of(["true", "1", "yes", "on"]) {
-            Ok(true)
-        } else if is_one_of(["false", "0", "no", "off"]) {
-            Ok(false)
-        } else {
-            Err(invalid(name, value, &IS_EXCLUSIVE))
-        }
+    /// Yes or no, of a parameter that has a default.
+    pub(crate) fn flag(&self, parameter: &Parameter) -> Result<bool, Problem> {
+        present(parameter, self.boolean(parameter)?)
     }
 
-    fn value<'a>(&'a self, parameter: &Parameter) -> (&'a str, &'a str) {
-        self.find(|name| parameter.is_named(name)).unwrap_or((parameter.name, parameter.default))
+    /// How long holds are to last, if the caller says so.
+    pub(crate) fn optional_timeout(
+        &self,
+        parameter: &Parameter,
+    ) -> Result<Option<TimeoutSecs>, Problem> {
+        let secs = self.number(parameter)?;
+        // Too long a number is not malformed: the table refuses it and names its longest.
+        Ok(secs.and_then(|secs| TimeoutSecs::new(u32::try_from(secs).unwrap_or(u32::MAX))))
+    }
+
+    /// A whole number within the parameter's bounds; its default, or `None`, if it is not given.
+    pub(crate) fn number(&self, parameter: &Parameter) -> Result<Option<u64>, Problem> {
+        self.parsed(parameter, |value| {
+            let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+            // A number past u64 is digits all the same, and past every bound.
+            let number = digits.then(|| value.parse().unwrap_or(u64::MAX))?;
+            parameter.kind.allows(number).then_some(number)
+        })
+    }
+
+    /// Yes or no; the parameter's default, or `None`, if it is not given.
+    pub(crate) fn boolean(&self, parameter: &Parameter) -> Result<Option<bool>, Problem> {
+        self.parsed(parameter, |value| {
+            let is_one_of =
+                |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
+            if is_one_of(["true", "1", "yes", "on"]) {
+                Some(true)
+            } else if is_one_of(["false", "0", "no", "off"]) {
+                Some(false)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Whatever `parse` makes of the value; its default, or `None`, if it is not given.
+    pub(crate) fn parsed<T>(
+        &self,
+        parameter: &Parameter,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let given = self.find(|name| parameter.is_named(name));
+        let default = || Some((parameter.name, parameter.default?));
+        let Some((name, value)) = given.or_else(default) else { return Ok(None) };
+        parse(value).map(Some).ok_or_else(|| invalid(name, value, parameter))
     }
 
     fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
         let found = self.pairs.iter().find(|(name, _)| wanted(name));
         found.map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
+}
+
+/// The value of a parameter that has a default.
+pub(crate) fn present<T>(parameter: &Parameter, value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| {
+        let reason = format!("`{}` is missing; it must be {}", parameter.name, parameter.expects);
+        Problem::new(ErrorCode::InvalidParameter, &reason)
+    })
 }
 
 fn invalid(name: &str, value: &str, parameter: &Parameter) -> Problem {

@@ -8,22 +8,31 @@ use axum::routing::{delete, get, post, put};
 use leasehold_engine::Engine;
 
 use crate::endpoint::Endpoint;
-use crate::handlers::{docs, fallback, hold, key, lock, service};
+use crate::handlers::{docs, fallback, hold, key, lock, process, service, wait};
 use crate::metrics::MetricsHandle;
 use crate::observe::{Observer, observe};
 use crate::settings::ServerSettings;
 use crate::state::{Api, Probes};
 
 /// Every call, in the order of the documentation.
-pub(crate) static ENDPOINTS: [&Endpoint; 18] = [
+pub(crate) static ENDPOINTS: [&Endpoint; 27] = [
     &lock::create::ENDPOINT,
     &lock::get::ENDPOINT,
+    &lock::list::ENDPOINT,
+    &lock::delete::ENDPOINT,
     &hold::acquire::READ,
     &hold::refresh::READ,
     &hold::release::READ,
     &hold::acquire::WRITE,
     &hold::refresh::WRITE,
     &hold::release::WRITE,
+    &hold::upgrade::ENDPOINT,
+    &hold::downgrade::ENDPOINT,
+    &hold::acquire_several::ENDPOINT,
+    &process::get::ENDPOINT,
+    &process::refresh::ENDPOINT,
+    &process::release::ENDPOINT,
+    &wait::list::ENDPOINT,
     &key::create::ENDPOINT,
     &key::list::ENDPOINT,
     &key::revoke::ENDPOINT,
@@ -40,12 +49,21 @@ pub(crate) static ENDPOINTS: [&Endpoint; 18] = [
 pub fn api_router(engine: Engine, settings: ServerSettings, metrics: MetricsHandle) -> Router {
     let max_body_bytes = settings.max_body_bytes;
     let probes = probes(engine.clone(), metrics);
+    let lock = post(lock::create::handle).get(lock::get::handle).delete(lock::delete::handle);
+    let process = get(process::get::handle).delete(process::release::handle);
     let api = Router::new()
-        .route(lock::create::ENDPOINT.path, post(lock::create::handle).get(lock::get::handle))
+        .route(lock::create::ENDPOINT.path, lock)
+        .route(lock::list::ENDPOINT.path, get(lock::list::handle))
         .route(hold::acquire::READ.path, put(hold::acquire::read).delete(hold::release::read))
         .route(hold::refresh::READ.path, put(hold::refresh::read))
         .route(hold::acquire::WRITE.path, put(hold::acquire::write).delete(hold::release::write))
         .route(hold::refresh::WRITE.path, put(hold::refresh::write))
+        .route(hold::upgrade::ENDPOINT.path, put(hold::upgrade::handle))
+        .route(hold::downgrade::ENDPOINT.path, put(hold::downgrade::handle))
+        .route(hold::acquire_several::ENDPOINT.path, post(hold::acquire_several::handle))
+        .route(process::get::ENDPOINT.path, process)
+        .route(process::refresh::ENDPOINT.path, put(process::refresh::handle))
+        .route(wait::list::ENDPOINT.path, get(wait::list::handle))
         .route(key::create::ENDPOINT.path, post(key::create::handle).get(key::list::handle))
         .route(key::revoke::ENDPOINT.path, delete(key::revoke::handle))
         .route(service::healthcheck::ENDPOINT.path, get(service::healthcheck::handle))

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use leasehold_core::{
-    ApiKey, Batch, FencingToken, HoldKey, KeyHash, KeyId, LockId, LockUid, MAX_ID_BYTES, Mode,
-    Namespace, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
+    ApiKey, Batch, FencingToken, HoldKey, KeyHash, KeyId, LockId, LockKind, LockUid, MAX_ID_BYTES,
+    Mode, Namespace, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
 };
 
 use crate::store::{Epoch, Store, StoreError};
@@ -98,7 +98,7 @@ fn lock(lock_id: &str, updated_at: i64) -> Row {
         namespace: namespace(),
         lock_id: LockId::parse(lock_id).expect("a lock id"),
         uid: LockUid([1; 16]),
-        is_write_exclusive: true,
+        kind: LockKind { max_writers: Some(1), ..LockKind::default() },
         created_at: Wall(-1),
         updated_at: Wall(updated_at),
     }
@@ -115,6 +115,8 @@ fn hold(lock_id: &str, mode: Mode, process_id: &str, token: u64) -> Row {
         token: FencingToken::new(token).expect("a token"),
         timeout: TimeoutSecs::new(60).expect("a timeout"),
         acquired_at: Wall(1_700_000_000_000),
+        note: None,
+        idempotency_key: None,
     }
 }
 

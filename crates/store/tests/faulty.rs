@@ -23,7 +23,9 @@ async fn found(store: &mut FaultyStore) -> Option<u64> {
     let mut found = None;
     let mut visit = |row| match row {
         Row::Sequence(token) => found = Some(token.get()),
-        Row::Lock { .. } | Row::Hold { .. } | Row::Key(_) => panic!("never written: {row:?}"),
+        Row::Lock { .. } | Row::Hold { .. } | Row::Release { .. } | Row::Key(_) => {
+            panic!("never written: {row:?}")
+        }
     };
     store.load(epoch, &mut visit).await.unwrap();
     found

@@ -1,43 +1,170 @@
-//! Take a hold.
+//! Take holds: one, or several at once, all or none; at once, or in line.
 
-use super::{Answer, Decision, as_it_stands, find, own_as_it_stands};
+use super::create_lock::{check_room, creation};
+use super::deadlock::{self, Plan};
+use super::line::{self, Room};
+use super::{Answer, Decision, Verdict, as_it_stands, find};
 use crate::change::Change;
-use crate::command::{Detail, HoldKey};
+use crate::command::{Acquire, HoldKey, Want};
+use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::lock::{Hold, Show};
 use crate::reply::Refusal;
 use crate::table::Table;
-use crate::time::{Now, TimeoutSecs};
+use crate::time::Now;
 
-pub(super) fn acquire(
+pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Decision, Refusal> {
+    let created = missing(table, acquire)?;
+    table.limits().check_timeout(acquire.terms.timeout)?;
+    let holds: Vec<HoldKey> = acquire.wants.iter().map(|want| hold_key(acquire, want)).collect();
+    if is_replay(table, now, acquire, &holds)? {
+        let changes = holds.iter().cloned().map(Change::Confirmed).collect();
+        return Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)));
+    }
+    let place = place_in_line(table, acquire, &holds)?;
+    let mut changes: Vec<Change> = created
+        .iter()
+        .filter_map(|want| Some((want, want.create_if_missing?)))
+        .map(|(want, new)| creation(now, &acquire.namespace, &want.lock_id, new))
+        .collect();
+    match first_obstacle(table, &holds, place)? {
+        None => {
+            changes.extend(place.map(Change::LeftLine));
+            changes.extend(line::grants(table, now, &holds, &acquire.terms)?);
+            Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)))
+        }
+        Some(obstacle) if acquire.wait.is_zero() => Err(refusal(table, now, obstacle)),
+        Some(_) => {
+            let wants: Vec<_> = holds.iter().map(|h| (h.lock_id.clone(), h.mode)).collect();
+            let plan = Plan {
+                namespace: &acquire.namespace,
+                process_id: &acquire.process_id,
+                wants: &wants,
+                purpose: Purpose::Acquire,
+                place,
+            };
+            if let Some(cycle) = deadlock::find(table, &plan) {
+                return Err(Refusal::Deadlock(cycle));
+            }
+            if place.is_none() {
+                line::check_room(table, &acquire.namespace, &holds)?;
+            }
+            let ticket = place.unwrap_or_else(|| table.next_ticket());
+            changes.push(Change::Queued(Box::new(Waiter {
+                ticket,
+                purpose: Purpose::Acquire,
+                namespace: acquire.namespace.clone(),
+                process_id: acquire.process_id.clone(),
+                wants,
+                terms: acquire.terms.clone(),
+                presence: Presence::Here,
+                until: now.mono.plus(acquire.wait),
+            })));
+            Ok(Decision { changes, verdict: Verdict::Waiting(ticket), turned_away: Vec::new() })
+        }
+    }
+}
+
+fn hold_key(acquire: &Acquire, want: &Want) -> HoldKey {
+    HoldKey {
+        namespace: acquire.namespace.clone(),
+        lock_id: want.lock_id.clone(),
+        mode: want.mode,
+        process_id: acquire.process_id.clone(),
+    }
+}
+
+/// The wanted locks that have to be made first.
+fn missing<'a>(table: &Table, acquire: &'a Acquire) -> Result<Vec<&'a Want>, Refusal> {
+    let missing: Vec<&Want> = acquire
+        .wants
+        .iter()
+        .filter(|want| table.lock(&acquire.namespace, &want.lock_id).is_none())
+        .collect();
+    if let Some(want) = missing.iter().find(|want| want.create_if_missing.is_none()) {
+        return Err(Refusal::NoSuchLock(want.lock_id.clone()));
+    }
+    if !missing.is_empty() {
+        check_room(table, &acquire.namespace, missing.len())?;
+    }
+    Ok(missing)
+}
+
+/// Whether the process has all of it already from this very request, sent twice. Holding some of it
+/// otherwise is a refusal.
+fn is_replay(
     table: &Table,
     now: Now,
-    hold: &HoldKey,
-    timeout: TimeoutSecs,
-    detail: Detail,
-) -> Result<Decision, Refusal> {
-    let lock = find(table, &hold.namespace, &hold.lock_id)?;
-    table.limits().check_timeout(timeout)?;
-    let holders = lock.holders(hold.mode);
-    if holders.contains_key(&hold.process_id) {
-        return Err(Refusal::AlreadyHeld {
-            process_id: hold.process_id.clone(),
-            mode: hold.mode,
-            lock: own_as_it_stands(lock, hold, now),
-        });
-    }
-    if lock.excludes(hold.mode) {
-        return Err(Refusal::Held(as_it_stands(lock, &hold.lock_id, now)));
-    }
-    let max = table.limits().max_holders_per_lock;
-    if holders.len() >= max {
-        return Err(Refusal::TooManyHolders { max });
-    }
-    let token = table.last_token().next().ok_or(Refusal::TokensExhausted)?;
-    let change = Change::Granted {
-        hold: hold.clone(),
-        token,
-        timeout,
-        acquired_at: now.wall,
-        deadline: now.mono.plus(timeout.span()),
+    acquire: &Acquire,
+    holds: &[HoldKey],
+) -> Result<bool, Refusal> {
+    let held = |hold: &HoldKey| table.lock(&hold.namespace, &hold.lock_id)?.hold_of(hold);
+    let of_this_request = |held: &Hold| {
+        acquire.terms.idempotency_key.is_some()
+            && held.idempotency_key == acquire.terms.idempotency_key
     };
-    Ok(Decision::change(change, Answer::to_holder(hold, detail)))
+    if holds.iter().all(|hold| held(hold).is_some_and(of_this_request)) {
+        return Ok(true);
+    }
+    match holds.iter().find(|hold| held(hold).is_some()) {
+        Some(hold) => {
+            let lock = find(table, &hold.namespace, &hold.lock_id)?;
+            Err(Refusal::AlreadyHeld {
+                process_id: hold.process_id.clone(),
+                mode: hold.mode,
+                lock: Box::new(lock.view(&hold.lock_id, now, Show::FirstAfter(hold))),
+            })
+        }
+        None => Ok(false),
+    }
+}
+
+/// The caller's place from a wait before, if it wants the same as then.
+fn place_in_line(
+    table: &Table,
+    acquire: &Acquire,
+    holds: &[HoldKey],
+) -> Result<Option<Ticket>, Refusal> {
+    let Some(claims) = table.claims(&acquire.namespace, &acquire.process_id) else {
+        return Ok(None);
+    };
+    let wanted = |hold: &HoldKey| claims.wanted.get(&(hold.lock_id.clone(), hold.mode));
+    let Some((hold, ticket)) = holds.iter().find_map(|hold| Some((hold, wanted(hold)?))) else {
+        return Ok(None);
+    };
+    let is_same = |waiter: &Waiter| {
+        waiter.purpose == Purpose::Acquire
+            && waiter.wants.len() == holds.len()
+            && holds.iter().all(|hold| wanted(hold) == Some(ticket))
+    };
+    if table.waiter(*ticket).is_some_and(is_same) {
+        return Ok(Some(*ticket));
+    }
+    Err(Refusal::AlreadyWaiting {
+        process_id: acquire.process_id.clone(),
+        lock_id: hold.lock_id.clone(),
+    })
+}
+
+/// The first wanted lock that cannot be taken now: it has no room, or others are before the caller.
+fn first_obstacle<'a>(
+    table: &Table,
+    holds: &'a [HoldKey],
+    place: Option<Ticket>,
+) -> Result<Option<&'a HoldKey>, Refusal> {
+    for hold in holds {
+        let Some(lock) = table.lock(&hold.namespace, &hold.lock_id) else { continue };
+        match line::room(lock, hold.mode, place, table.limits()) {
+            Room::Free => {}
+            Room::Taken | Room::Promised => return Ok(Some(hold)),
+            Room::None { max } => return Err(Refusal::TooManyHolders { max }),
+        }
+    }
+    Ok(None)
+}
+
+fn refusal(table: &Table, now: Now, obstacle: &HoldKey) -> Refusal {
+    match table.lock(&obstacle.namespace, &obstacle.lock_id) {
+        Some(lock) => Refusal::Held(as_it_stands(lock, &obstacle.lock_id, now)),
+        None => Refusal::NoSuchLock(obstacle.lock_id.clone()),
+    }
 }

@@ -3,7 +3,7 @@
 use super::{Answer, Decision};
 use crate::change::Change;
 use crate::key::ApiKey;
-use crate::reply::Refusal;
+use crate::reply::{Refusal, Reply};
 use crate::table::Table;
 
 pub(super) fn create_key(table: &Table, key: &ApiKey) -> Result<Decision, Refusal> {
@@ -14,5 +14,6 @@ pub(super) fn create_key(table: &Table, key: &ApiKey) -> Result<Decision, Refusa
     if table.keys().len() >= max {
         return Err(Refusal::TooManyKeys { max });
     }
-    Ok(Decision::change(Change::KeyCreated(key.clone()), Answer::Key(key.clone())))
+    let reply = Box::new(Reply::Key(key.clone()));
+    Ok(Decision::change(vec![Change::KeyCreated(key.clone())], Answer::Ready(reply)))
 }

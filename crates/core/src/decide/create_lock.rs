@@ -2,7 +2,8 @@
 
 use super::{Answer, Decision, as_it_stands};
 use crate::change::Change;
-use crate::id::{LockId, LockUid, Namespace};
+use crate::command::NewLock;
+use crate::id::{LockId, Namespace};
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
@@ -12,23 +13,32 @@ pub(super) fn create_lock(
     now: Now,
     namespace: &Namespace,
     lock_id: &LockId,
-    uid: LockUid,
-    is_write_exclusive: bool,
+    new: NewLock,
 ) -> Result<Decision, Refusal> {
     if let Some(lock) = table.lock(namespace, lock_id) {
         return Err(Refusal::LockExists(as_it_stands(lock, lock_id, now)));
     }
+    check_room(table, namespace, 1)?;
+    let answer = Answer::Lock(namespace.clone(), lock_id.clone());
+    Ok(Decision::change(vec![creation(now, namespace, lock_id, new)], answer))
+}
+
+/// Whether the namespace has room for so many more locks (I7).
+pub(super) fn check_room(table: &Table, namespace: &Namespace, more: usize) -> Result<(), Refusal> {
     let max = table.limits().max_locks_per_namespace;
-    if table.lock_count(namespace) >= max {
+    if table.lock_count(namespace) + more > max {
         return Err(Refusal::TooManyLocks { namespace: namespace.clone(), max });
     }
-    let change = Change::LockCreated {
+    Ok(())
+}
+
+pub(super) fn creation(now: Now, namespace: &Namespace, lock_id: &LockId, new: NewLock) -> Change {
+    Change::LockCreated {
         namespace: namespace.clone(),
         lock_id: lock_id.clone(),
-        uid,
-        is_write_exclusive,
+        uid: new.uid,
+        kind: new.kind,
         created_at: now.wall,
         updated_at: now.wall,
-    };
-    Ok(Decision::change(change, Answer::Lock(namespace.clone(), lock_id.clone())))
+    }
 }

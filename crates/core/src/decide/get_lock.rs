@@ -11,5 +11,5 @@ pub(super) fn get_lock(
     lock_id: &LockId,
 ) -> Result<Decision, Refusal> {
     find(table, namespace, lock_id)?;
-    Ok(Decision::read(Answer::Lock(namespace.clone(), lock_id.clone())))
+    Ok(Decision::change(Vec::new(), Answer::Lock(namespace.clone(), lock_id.clone())))
 }

@@ -3,23 +3,37 @@
 mod acquire;
 mod create_key;
 mod create_lock;
-mod expire;
+mod deadlock;
+mod delete_lock;
+mod downgrade;
+mod due;
 mod get_lock;
+mod get_process;
+mod get_waits;
+mod give_back;
+mod line;
 mod list_keys;
+mod list_locks;
 mod refresh;
+mod refresh_process;
 mod release;
+mod release_process;
 mod revoke_key;
+mod upgrade;
 
 use crate::change::Change;
 use crate::command::{Command, Detail, HoldKey};
-use crate::id::{LockId, Namespace};
-use crate::key::ApiKey;
+use crate::id::{LockId, Namespace, ProcessId};
+use crate::line::Ticket;
 use crate::lock::{Lock, Show};
-use crate::reply::{LockView, Refusal};
+use crate::reply::{LockView, LostHold, Refusal, Reply};
 use crate::table::Table;
 use crate::time::Now;
 
-pub(crate) use expire::expire;
+pub(crate) use due::{Due, next_due};
+pub(crate) use give_back::give_back;
+pub(crate) use line::{grant_waiter, is_spent, next_in_line};
+pub(crate) use upgrade::lapsed_upgrade;
 
 /// A command's effect, before anything has changed.
 #[derive(Debug)]
@@ -27,59 +41,89 @@ pub struct Decision {
     /// What [`Table::apply`] has to do, in order; empty for reads and refusals.
     pub changes: Vec<Change>,
     /// What the caller is told, once the changes are durable.
-    pub answer: Result<Answer, Refusal>,
+    pub verdict: Verdict,
+    /// Waiters that the changes turn away, and what they are told.
+    pub turned_away: Vec<(Ticket, Refusal)>,
 }
 
-/// What the caller is told; a lock is looked up after the changes have been applied.
+/// What the caller is told.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Yes.
+    Granted(Answer),
+    /// No, and nothing changes.
+    Refused(Refusal),
+    /// Later: it stands in line.
+    Waiting(Ticket),
+}
+
+/// A yes. Locks are looked up after the changes have been applied.
 #[derive(Debug)]
 pub enum Answer {
     /// The lock with all its holders.
     Lock(Namespace, LockId),
-    /// The lock with this hold alone.
-    OwnHold(HoldKey),
-    /// One key.
-    Key(ApiKey),
-    /// Some keys.
-    Keys(Vec<ApiKey>),
-}
-
-impl Answer {
-    fn to_holder(hold: &HoldKey, detail: Detail) -> Self {
-        match detail {
-            Detail::Full => Self::Lock(hold.namespace.clone(), hold.lock_id.clone()),
-            Detail::Own => Self::OwnHold(hold.clone()),
-        }
-    }
+    /// The lock as one of its holders, or a former one, asked to see it.
+    Hold(HoldKey, Detail),
+    /// The holds that an acquire got.
+    Granted(Vec<HoldKey>, Detail),
+    /// All that a process holds, and what it has lost.
+    Process {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The process.
+        process_id: ProcessId,
+        /// What it has lost.
+        lost: Vec<LostHold>,
+    },
+    /// Something that the changes do not alter.
+    Ready(Box<Reply>),
 }
 
 impl Decision {
     fn refuse(refusal: Refusal) -> Self {
-        Self { changes: Vec::new(), answer: Err(refusal) }
+        let verdict = Verdict::Refused(refusal);
+        Self { changes: Vec::new(), verdict, turned_away: Vec::new() }
     }
 
-    fn change(change: Change, answer: Answer) -> Self {
-        Self { changes: vec![change], answer: Ok(answer) }
+    fn change(changes: Vec<Change>, answer: Answer) -> Self {
+        Self { changes, verdict: Verdict::Granted(answer), turned_away: Vec::new() }
     }
 
-    fn read(answer: Answer) -> Self {
-        Self { changes: Vec::new(), answer: Ok(answer) }
+    fn read(reply: Reply) -> Self {
+        Self::change(Vec::new(), Answer::Ready(Box::new(reply)))
     }
 }
 
 /// Decides one command. Pure: the same table, time and command give the same decision.
 pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
     let decided = match command {
-        Command::CreateLock { namespace, lock_id, uid, is_write_exclusive } => {
-            create_lock::create_lock(table, now, namespace, lock_id, *uid, *is_write_exclusive)
+        Command::CreateLock { namespace, lock_id, new } => {
+            create_lock::create_lock(table, now, namespace, lock_id, *new)
         }
         Command::GetLock { namespace, lock_id } => get_lock::get_lock(table, namespace, lock_id),
-        Command::Acquire { hold, timeout, detail } => {
-            acquire::acquire(table, now, hold, *timeout, *detail)
+        Command::ListLocks(list) => Ok(list_locks::list_locks(table, now, list)),
+        Command::DeleteLock { namespace, lock_id, force } => {
+            delete_lock::delete_lock(table, now, namespace, lock_id, *force)
         }
-        Command::Refresh { hold, timeout, detail } => {
-            refresh::refresh(table, now, hold, *timeout, *detail)
+        Command::Acquire(acquire) => acquire::acquire(table, now, acquire),
+        Command::Refresh { hold, token, timeout, detail } => {
+            refresh::refresh(table, now, hold, *token, *timeout, *detail)
         }
-        Command::Release { hold, detail } => release::release(table, now, hold, *detail),
+        Command::Release { hold, token, idempotency_key, detail } => {
+            release::release(table, now, hold, *token, idempotency_key.as_ref(), *detail)
+        }
+        Command::Downgrade { hold, terms } => downgrade::downgrade(table, now, hold, terms),
+        Command::Upgrade { hold, terms, wait } => upgrade::upgrade(table, now, hold, terms, *wait),
+        Command::GetProcess { namespace, process_id } => {
+            Ok(get_process::get_process(table, now, namespace, process_id))
+        }
+        Command::RefreshProcess { namespace, process_id, timeout } => {
+            refresh_process::refresh_process(table, now, namespace, process_id, *timeout)
+        }
+        Command::ReleaseProcess { namespace, process_id } => {
+            release_process::release_process(table, now, namespace, process_id)
+        }
+        Command::GetWaits { namespace } => Ok(get_waits::get_waits(table, now, namespace)),
         Command::CreateKey(key) => create_key::create_key(table, key),
         Command::ListKeys { namespace } => Ok(list_keys::list_keys(table, namespace.as_ref())),
         Command::RevokeKey { key_id, namespace } => {
@@ -101,9 +145,4 @@ fn find<'a>(
 /// The lock as a refusal shows it: its first holders only, whatever their number.
 fn as_it_stands(lock: &Lock, lock_id: &LockId, now: Now) -> Box<LockView> {
     Box::new(lock.view(lock_id, now, Show::First))
-}
-
-/// The same, with the caller's own hold before the others, because the refusal is about it.
-fn own_as_it_stands(lock: &Lock, hold: &HoldKey, now: Now) -> Box<LockView> {
-    Box::new(lock.view(&hold.lock_id, now, Show::FirstAfter(hold)))
 }

@@ -1,26 +1,55 @@
 //! Give a hold back.
 
+use super::refresh::check_token;
 use super::{Answer, Decision, as_it_stands, find};
 use crate::change::{Change, EndCause};
 use crate::command::{Detail, HoldKey};
+use crate::id::IdempotencyKey;
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
+use crate::token::FencingToken;
+
+/// Releases that one command forgets at most, after the limit was lowered.
+const MAX_FORGOTTEN: usize = 16;
 
 pub(super) fn release(
     table: &Table,
     now: Now,
     hold: &HoldKey,
+    token: Option<FencingToken>,
+    idempotency_key: Option<&IdempotencyKey>,
     detail: Detail,
 ) -> Result<Decision, Refusal> {
     let lock = find(table, &hold.namespace, &hold.lock_id)?;
-    if !lock.holders(hold.mode).contains_key(&hold.process_id) {
+    let answer = Answer::Hold(hold.clone(), detail);
+    if idempotency_key.is_some_and(|key| table.releases().has(hold, key)) {
+        return Ok(Decision::change(Vec::new(), answer));
+    }
+    let Some(held) = lock.hold_of(hold) else {
         return Err(Refusal::NothingToRelease {
             process_id: hold.process_id.clone(),
             mode: hold.mode,
             lock: as_it_stands(lock, &hold.lock_id, now),
         });
-    }
-    let change = Change::Ended { hold: hold.clone(), cause: EndCause::Released, at: now.wall };
-    Ok(Decision::change(change, Answer::to_holder(hold, detail)))
+    };
+    check_token(lock, hold, held, token, now)?;
+    let mut changes =
+        vec![Change::Ended { hold: hold.clone(), cause: EndCause::Released, at: now.wall }];
+    changes.extend(idempotency_key.into_iter().flat_map(|key| remembrance(table, hold, key)));
+    Ok(Decision::change(changes, answer))
+}
+
+/// Remembers a release, and forgets old ones for it where the limit asks for that (I7).
+fn remembrance(table: &Table, hold: &HoldKey, idempotency_key: &IdempotencyKey) -> Vec<Change> {
+    let releases = table.releases();
+    let surplus = (releases.len() + 1).saturating_sub(table.limits().max_remembered_releases);
+    let forgotten = releases.oldest().take(surplus.min(MAX_FORGOTTEN)).cloned();
+    let mut changes: Vec<Change> = forgotten.map(Change::ReleaseForgotten).collect();
+    changes.push(Change::ReleaseRemembered {
+        hold: hold.clone(),
+        idempotency_key: idempotency_key.clone(),
+        number: releases.next_number(),
+    });
+    changes
 }

@@ -3,7 +3,7 @@
 use super::{Answer, Decision};
 use crate::change::Change;
 use crate::id::{KeyId, Namespace};
-use crate::reply::Refusal;
+use crate::reply::{Refusal, Reply};
 use crate::table::Table;
 
 pub(super) fn revoke_key(
@@ -16,5 +16,6 @@ pub(super) fn revoke_key(
         .get(key_id)
         .filter(|key| namespace.is_none_or(|n| *n == key.namespace))
         .ok_or_else(|| Refusal::NoSuchKey(key_id.to_string()))?;
-    Ok(Decision::change(Change::KeyRevoked(key_id.clone()), Answer::Key(key.clone())))
+    let reply = Box::new(Reply::Key(key.clone()));
+    Ok(Decision::change(vec![Change::KeyRevoked(key_id.clone())], Answer::Ready(reply)))
 }

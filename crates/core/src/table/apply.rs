@@ -1,10 +1,14 @@
 //! The one place that changes the table, in live operation and in recovery alike.
 
-use super::{Space, Table};
-use crate::change::Change;
+use super::{Claims, Space, Table};
+use crate::change::{Change, EndCause};
 use crate::command::HoldKey;
-use crate::id::Namespace;
+use crate::id::{Namespace, ProcessId};
+use crate::limits::MAX_LOST_HOLDS;
+use crate::line::{Presence, Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Lock};
+use crate::reply::LostHold;
+use crate::time::{Mono, Wall};
 
 impl Table {
     /// Makes a change that was decided on this table, or read back from a store and checked.
@@ -14,37 +18,44 @@ impl Table {
     /// owner of the table stops instead, before anything is committed.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::LockCreated {
-                namespace,
-                lock_id,
-                uid,
-                is_write_exclusive,
-                created_at,
-                updated_at,
-            } => {
+            Change::LockCreated { namespace, lock_id, uid, kind, created_at, updated_at } => {
                 let lock = Lock {
                     uid,
-                    is_write_exclusive,
+                    kind,
                     created_at,
                     updated_at,
                     readers: Default::default(),
                     writers: Default::default(),
+                    line: None,
                 };
                 let before = self.spaces.entry(namespace).or_default().locks.insert(lock_id, lock);
                 assert!(before.is_none(), "a lock is created once");
             }
-            Change::Granted { hold, token, timeout, acquired_at, deadline } => {
-                self.last_token = self.last_token.max(token);
-                let space = self.space_of(&hold.namespace);
-                space.holds += 1;
-                let lock = lock_of(space, &hold);
-                lock.updated_at = lock.updated_at.max(acquired_at);
-                let held = Hold { token, timeout, acquired_at, deadline };
-                let before = lock.holders_mut(hold.mode).insert(hold.process_id.clone(), held);
-                assert!(before.is_none(), "a hold is granted once");
-                assert!(lock.keeps_exclusion(), "I1: {hold:?} excludes another hold");
-                let before = self.deadlines.insert((deadline, token), hold);
-                assert!(before.is_none(), "I3: token {token} was given out twice");
+            Change::LockDeleted { namespace, lock_id } => {
+                let lock = self.space_of(&namespace).locks.remove(&lock_id);
+                assert!(lock.is_some_and(|lock| lock.is_idle()), "only an idle lock is deleted");
+            }
+            Change::Granted {
+                hold,
+                token,
+                timeout,
+                acquired_at,
+                deadline,
+                note,
+                idempotency_key,
+            } => {
+                self.grant(
+                    hold,
+                    Hold {
+                        token,
+                        timeout,
+                        acquired_at,
+                        deadline,
+                        note,
+                        idempotency_key,
+                        is_confirmed: false,
+                    },
+                );
             }
             Change::Refreshed { hold, timeout, deadline, timeout_changed: _ } => {
                 let held = lock_of(self.space_of(&hold.namespace), &hold)
@@ -55,20 +66,26 @@ impl Table {
                     let (old, token) = (held.deadline, held.token);
                     held.timeout = timeout;
                     held.deadline = deadline;
+                    held.is_confirmed = true;
                     self.deadlines.remove(&(old, token));
                     self.deadlines.insert((deadline, token), hold);
                 }
             }
-            Change::Ended { hold, cause: _, at } => {
-                let space = self.space_of(&hold.namespace);
-                space.holds -= 1;
-                let lock = lock_of(space, &hold);
-                lock.updated_at = lock.updated_at.max(at);
-                let held = lock.holders_mut(hold.mode).remove(&hold.process_id);
-                assert!(held.is_some(), "ended {hold:?}, which is not held");
-                if let Some(held) = held {
-                    self.deadlines.remove(&(held.deadline, held.token));
-                }
+            Change::Confirmed(hold) => {
+                let holders = lock_of(self.space_of(&hold.namespace), &hold).holders_mut(hold.mode);
+                holders.entry(hold.process_id).and_modify(|held| held.is_confirmed = true);
+            }
+            Change::Ended { hold, cause, at } => self.end(hold, cause, at),
+            Change::Queued(waiter) => self.queue(*waiter),
+            Change::WentAway { ticket, until } => self.send_away(ticket, until),
+            Change::LeftLine(ticket) => self.leave_line(ticket),
+            Change::ReleaseRemembered { hold, idempotency_key, number } => {
+                self.releases.remember(hold, idempotency_key, number);
+            }
+            Change::ReleaseForgotten(hold) => self.releases.forget(&hold),
+            Change::LossesTold { namespace, process_id } => {
+                let space = self.space_of(&namespace);
+                space.with_claims(&process_id, |claims| claims.lost.clear());
             }
             Change::SequenceAdvanced(token) => self.last_token = self.last_token.max(token),
             Change::KeyCreated(key) => {
@@ -80,9 +97,133 @@ impl Table {
         }
     }
 
+    fn grant(&mut self, hold: HoldKey, held: Hold) {
+        let (token, deadline) = (held.token, held.deadline);
+        self.last_token = self.last_token.max(token);
+        let space = self.space_of(&hold.namespace);
+        space.holds += 1;
+        space.with_claims(&hold.process_id, |claims| {
+            claims.held.insert((hold.lock_id.clone(), hold.mode));
+            claims.lost.retain(|lost| (&lost.lock_id, lost.mode) != (&hold.lock_id, hold.mode));
+        });
+        let lock = lock_of(space, &hold);
+        lock.updated_at = lock.updated_at.max(held.acquired_at);
+        let before = lock.holders_mut(hold.mode).insert(hold.process_id.clone(), held);
+        assert!(before.is_none(), "a hold is granted once");
+        assert!(lock.keeps_exclusion(), "I1: {hold:?} excludes another hold");
+        let before = self.deadlines.insert((deadline, token), hold);
+        assert!(before.is_none(), "I3: token {token} was given out twice");
+    }
+
+    fn end(&mut self, hold: HoldKey, cause: EndCause, at: Wall) {
+        let space = self.space_of(&hold.namespace);
+        space.holds -= 1;
+        let lock = lock_of(space, &hold);
+        lock.updated_at = lock.updated_at.max(at);
+        let held = lock.holders_mut(hold.mode).remove(&hold.process_id);
+        assert!(held.is_some(), "ended {hold:?}, which is not held");
+        if let Some(Hold { token, deadline, .. }) = held {
+            space.with_claims(&hold.process_id, |claims| {
+                claims.held.remove(&(hold.lock_id.clone(), hold.mode));
+                match cause {
+                    EndCause::Released | EndCause::Converted => {}
+                    EndCause::Expired | EndCause::Forced => claims.lose(LostHold {
+                        lock_id: hold.lock_id,
+                        mode: hold.mode,
+                        token,
+                        cause,
+                        ended_at: at,
+                    }),
+                }
+            });
+            self.deadlines.remove(&(deadline, token));
+        }
+    }
+
+    /// Puts a waiter into the lines of its locks, or back into its place there.
+    fn queue(&mut self, waiter: Waiter) {
+        let ticket = waiter.ticket;
+        self.last_ticket = self.last_ticket.max(ticket);
+        if let Some(before) = self.waiters.get(&ticket) {
+            self.wait_ends.remove(&(before.until, ticket));
+        } else {
+            let space = self.space_of(&waiter.namespace);
+            space.waiters += 1;
+            for hold in waiter.holds() {
+                let line = lock_of(space, &hold).line.get_or_insert_default();
+                match waiter.purpose {
+                    Purpose::Acquire => drop(line.waiters.insert(ticket, hold.mode)),
+                    Purpose::Upgrade => {
+                        let before = line.upgrader.replace(ticket);
+                        assert!(before.is_none(), "two upgraders would wait for each other");
+                    }
+                }
+                space.with_claims(&waiter.process_id, |claims| {
+                    claims.wanted.insert((hold.lock_id, hold.mode), ticket);
+                });
+            }
+        }
+        self.wait_ends.insert((waiter.until, ticket));
+        self.waiters.insert(ticket, waiter);
+    }
+
+    fn send_away(&mut self, ticket: Ticket, until: Mono) {
+        if let Some(waiter) = self.waiters.get_mut(&ticket) {
+            self.wait_ends.remove(&(waiter.until, ticket));
+            waiter.presence = Presence::Away;
+            waiter.until = until;
+            self.wait_ends.insert((until, ticket));
+        }
+    }
+
+    fn leave_line(&mut self, ticket: Ticket) {
+        let Some(waiter) = self.waiters.remove(&ticket) else { return };
+        self.wait_ends.remove(&(waiter.until, ticket));
+        let space = self.space_of(&waiter.namespace);
+        space.waiters -= 1;
+        for hold in waiter.holds() {
+            let lock = lock_of(space, &hold);
+            if let Some(line) = &mut lock.line {
+                match waiter.purpose {
+                    Purpose::Acquire => drop(line.waiters.remove(&ticket)),
+                    Purpose::Upgrade => line.upgrader = None,
+                }
+                if line.len() == 0 {
+                    lock.line = None;
+                }
+            }
+            space.with_claims(&waiter.process_id, |claims| {
+                claims.wanted.remove(&(hold.lock_id, hold.mode));
+            });
+        }
+    }
+
     #[expect(clippy::expect_used, reason = "documented panic: a change names a known namespace")]
     fn space_of(&mut self, namespace: &Namespace) -> &mut Space {
         self.spaces.get_mut(namespace).expect("a change names a known namespace")
+    }
+}
+
+impl Claims {
+    fn lose(&mut self, lost: LostHold) {
+        if self.lost.len() == MAX_LOST_HOLDS {
+            self.lost.pop_front();
+        }
+        self.lost.push_back(lost);
+    }
+}
+
+impl Space {
+    /// Changes what is known of a process, and forgets it once it holds and wants nothing.
+    fn with_claims(&mut self, process_id: &ProcessId, change: impl FnOnce(&mut Claims)) {
+        let claims = match self.processes.get_mut(process_id) {
+            Some(claims) => claims,
+            None => self.processes.entry(process_id.clone()).or_default(),
+        };
+        change(claims);
+        if claims.held.is_empty() && claims.wanted.is_empty() {
+            self.processes.remove(process_id);
+        }
     }
 }
 

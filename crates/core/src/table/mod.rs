@@ -1,30 +1,51 @@
-//! The lock table: every lock, hold, deadline and key, in memory, with one owner.
+//! The lock table: every lock, hold, line, deadline and key, in memory, with one owner.
 
 mod apply;
+mod check;
+mod effects;
 mod record;
 mod recovery;
+mod releases;
+mod run;
+mod show;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::change::{Change, EndCause};
-use crate::command::{Command, HoldKey};
-use crate::decide::{self, Answer, Decision};
-use crate::id::{KeyId, LockId, Namespace};
+use crate::command::{Command, HoldKey, Mode};
+use crate::decide::{self, Decision};
+use crate::id::{KeyId, LockId, Namespace, ProcessId};
 use crate::key::ApiKey;
 use crate::limits::Limits;
-use crate::lock::{Lock, Show};
-use crate::reply::{Refusal, Reply};
-use crate::row::Batch;
+use crate::line::{Ticket, Waiter};
+use crate::lock::Lock;
+use crate::reply::LostHold;
 use crate::time::{Mono, Now};
 use crate::token::FencingToken;
 
+pub use check::Inconsistency;
+pub use effects::Effects;
 pub use recovery::{Recovery, Violation};
+pub(crate) use releases::Releases;
 
-/// The locks of one namespace.
+/// What one process holds, stands in line for, and has lost.
 #[derive(Debug, Default)]
-struct Space {
-    locks: BTreeMap<LockId, Lock>,
-    holds: usize,
+pub(crate) struct Claims {
+    pub(crate) held: BTreeSet<(LockId, Mode)>,
+    pub(crate) wanted: BTreeMap<(LockId, Mode), Ticket>,
+    /// Holds that expired or were broken and that the process was not told about, the newest last.
+    pub(crate) lost: VecDeque<LostHold>,
+}
+
+/// The locks of one namespace, and who holds and wants what there.
+#[derive(Debug, Default)]
+pub(crate) struct Space {
+    pub(crate) locks: BTreeMap<LockId, Lock>,
+    /// The processes that hold something or stand in some line.
+    pub(crate) processes: BTreeMap<ProcessId, Claims>,
+    /// Holds of all its locks.
+    pub(crate) holds: usize,
+    /// Requests in line.
+    pub(crate) waiters: usize,
 }
 
 /// The whole state of the service. [`Table::decide`] reads it, [`Table::apply`] alone writes it.
@@ -33,23 +54,12 @@ pub struct Table {
     limits: Limits,
     spaces: BTreeMap<Namespace, Space>,
     deadlines: BTreeMap<(Mono, FencingToken), HoldKey>,
+    waiters: BTreeMap<Ticket, Waiter>,
+    wait_ends: BTreeSet<(Mono, Ticket)>,
+    last_ticket: Ticket,
     last_token: FencingToken,
+    releases: Releases,
     keys: BTreeMap<KeyId, ApiKey>,
-}
-
-/// What a stretch of commands did: the rows to commit and what to count.
-#[derive(Debug, Default)]
-pub struct Effects {
-    /// The rows as they are to be after the commit.
-    pub batch: Batch,
-    /// Holds granted.
-    pub granted: u64,
-    /// Holds given back.
-    pub released: u64,
-    /// Holds whose timeout passed.
-    pub expired: u64,
-    /// Whether keys were made or revoked.
-    pub keys_changed: bool,
 }
 
 /// How full a namespace is.
@@ -61,6 +71,8 @@ pub struct Occupancy {
     pub locks: usize,
     /// The holds of its locks.
     pub holds: usize,
+    /// Requests in line for its locks.
+    pub waiters: usize,
 }
 
 impl Table {
@@ -71,7 +83,11 @@ impl Table {
             limits,
             spaces: BTreeMap::new(),
             deadlines: BTreeMap::new(),
+            waiters: BTreeMap::new(),
+            wait_ends: BTreeSet::new(),
+            last_ticket: Ticket::default(),
             last_token: FencingToken::default(),
+            releases: Releases::default(),
             keys: BTreeMap::new(),
         }
     }
@@ -82,71 +98,10 @@ impl Table {
         decide::decide(self, now, command)
     }
 
-    /// Decides one command, applies the decision and notes the rows that it touched.
-    ///
-    /// The reply rests on those rows: it must not leave before they are durable (I2).
-    ///
-    /// # Errors
-    /// [`Refusal`] says why nothing changed.
-    pub fn execute(
-        &mut self,
-        now: Now,
-        command: &Command,
-        effects: &mut Effects,
-    ) -> Result<Reply, Refusal> {
-        let decision = self.decide(now, command);
-        for change in &decision.changes {
-            self.carry_out(change, effects);
-        }
-        decision.answer.map(|answer| self.reply(now, answer))
-    }
-
-    /// Ends the holds that are due, at most `limit` of them, and says how many it ended.
-    pub fn expire(&mut self, now: Now, limit: usize, effects: &mut Effects) -> usize {
-        let due = decide::expire(self, now, limit);
-        let count = due.len();
-        for change in &due {
-            self.carry_out(change, effects);
-        }
-        count
-    }
-
-    fn carry_out(&mut self, change: &Change, effects: &mut Effects) {
-        self.apply(change.clone());
-        self.record(change, &mut effects.batch);
-        match change {
-            Change::Granted { .. } => effects.granted += 1,
-            Change::Ended { cause: EndCause::Released, .. } => effects.released += 1,
-            Change::Ended { cause: EndCause::Expired, .. } => effects.expired += 1,
-            Change::KeyCreated(_) | Change::KeyRevoked(_) => effects.keys_changed = true,
-            Change::LockCreated { .. } | Change::Refreshed { .. } | Change::SequenceAdvanced(_) => {
-            }
-        }
-    }
-
-    fn reply(&self, now: Now, answer: Answer) -> Reply {
-        match answer {
-            Answer::Lock(namespace, lock_id) => {
-                Reply::Lock(self.known(&namespace, &lock_id).view(&lock_id, now, Show::All))
-            }
-            Answer::OwnHold(hold) => {
-                let lock = self.known(&hold.namespace, &hold.lock_id);
-                Reply::Lock(lock.view(&hold.lock_id, now, Show::Only(&hold)))
-            }
-            Answer::Key(key) => Reply::Key(key),
-            Answer::Keys(keys) => Reply::Keys(keys),
-        }
-    }
-
-    /// When the next hold expires, if any is held.
+    /// When the next hold expires or the next wait ends, if any.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
-        self.deadlines.first_key_value().map(|((deadline, _), _)| *deadline)
-    }
-
-    /// The holds whose deadline has come, earliest first.
-    pub(crate) fn due(&self, now: Mono) -> impl Iterator<Item = &HoldKey> {
-        self.deadlines.range(..=(now, FencingToken::MAX)).map(|(_, hold)| hold)
+        self.next_expiry().into_iter().chain(self.next_wait_end().map(|(at, _)| at)).min()
     }
 
     /// The valid API keys, by key id.
@@ -167,11 +122,16 @@ impl Table {
             namespace: namespace.clone(),
             locks: space.locks.len(),
             holds: space.holds,
+            waiters: space.waiters,
         })
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn space(&self, namespace: &Namespace) -> Option<&Space> {
+        self.spaces.get(namespace)
     }
 
     pub(crate) fn lock(&self, namespace: &Namespace, lock_id: &LockId) -> Option<&Lock> {
@@ -182,9 +142,64 @@ impl Table {
         self.spaces.get(namespace).map_or(0, |space| space.locks.len())
     }
 
-    /// A lock that a decision has just found.
-    #[expect(clippy::expect_used, reason = "decide found it in this table a moment ago")]
-    fn known(&self, namespace: &Namespace, lock_id: &LockId) -> &Lock {
-        self.lock(namespace, lock_id).expect("a decided lock is in the table")
+    /// The releases that are remembered.
+    pub(crate) fn releases(&self) -> &Releases {
+        &self.releases
+    }
+
+    /// When the next hold expires.
+    pub(crate) fn next_expiry(&self) -> Option<Mono> {
+        self.deadlines.first_key_value().map(|((deadline, _), _)| *deadline)
+    }
+
+    /// The hold that expires next.
+    pub(crate) fn next_to_expire(&self) -> Option<&HoldKey> {
+        self.deadlines.first_key_value().map(|(_, hold)| hold)
+    }
+
+    /// The wait that ends next.
+    pub(crate) fn next_wait_end(&self) -> Option<(Mono, Ticket)> {
+        self.wait_ends.first().copied()
+    }
+
+    pub(crate) fn next_ticket(&self) -> Ticket {
+        Ticket(self.last_ticket.0 + 1)
+    }
+
+    pub(crate) fn waiter(&self, ticket: Ticket) -> Option<&Waiter> {
+        self.waiters.get(&ticket)
+    }
+
+    /// The waiters of a namespace, in the order of their tickets.
+    pub(crate) fn waiters_of(&self, namespace: &Namespace) -> impl Iterator<Item = &Waiter> {
+        self.waiters.values().filter(move |waiter| waiter.namespace == *namespace)
+    }
+
+    /// Requests in line in the whole service.
+    pub(crate) fn waiter_count(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// What a process holds and stands in line for, if anything.
+    pub(crate) fn claims(&self, namespace: &Namespace, process_id: &ProcessId) -> Option<&Claims> {
+        self.spaces.get(namespace)?.processes.get(process_id)
+    }
+
+    /// What a process has lost and was not told about, the oldest first.
+    pub(crate) fn losses_of(&self, namespace: &Namespace, process_id: &ProcessId) -> Vec<LostHold> {
+        let claims = self.claims(namespace, process_id);
+        claims.map_or_else(Vec::new, |claims| claims.lost.iter().cloned().collect())
+    }
+
+    /// The holds of a process, by lock and mode.
+    pub(crate) fn holds_of(&self, namespace: &Namespace, process_id: &ProcessId) -> Vec<HoldKey> {
+        let held = self.claims(namespace, process_id).into_iter().flat_map(|claims| &claims.held);
+        held.map(|(lock_id, mode)| HoldKey {
+            namespace: namespace.clone(),
+            lock_id: lock_id.clone(),
+            mode: *mode,
+            process_id: process_id.clone(),
+        })
+        .collect()
     }
 }

@@ -10,11 +10,15 @@ impl Table {
     /// Notes the rows of a change that has just been applied.
     ///
     /// A grant writes its own row and the sequence; an end deletes the hold's row and dates the
-    /// lock's. A refresh that keeps the timeout's length writes nothing.
+    /// lock's. A refresh that keeps the timeout's length writes nothing, and so do lines
+    /// and what a process has heard.
     pub(super) fn record(&self, change: &Change, batch: &mut Batch) {
         match change {
             Change::LockCreated { namespace, lock_id, .. } => {
-                batch.put(self.lock_row(namespace, lock_id));
+                self.put_lock(namespace, lock_id, batch);
+            }
+            Change::LockDeleted { namespace, lock_id } => {
+                batch.delete(RowKey::Lock(namespace.clone(), lock_id.clone()));
             }
             Change::Granted { hold, token, .. } => {
                 self.put_hold(hold, batch);
@@ -27,8 +31,21 @@ impl Table {
             }
             Change::Ended { hold, .. } => {
                 batch.delete(RowKey::Hold(hold.clone()));
-                batch.put(self.lock_row(&hold.namespace, &hold.lock_id));
+                self.put_lock(&hold.namespace, &hold.lock_id, batch);
             }
+            Change::Confirmed(_)
+            | Change::Queued(_)
+            | Change::WentAway { .. }
+            | Change::LeftLine(_)
+            | Change::LossesTold { .. } => {}
+            Change::ReleaseRemembered { hold, idempotency_key, number } => {
+                batch.put(Row::Release {
+                    hold: hold.clone(),
+                    idempotency_key: idempotency_key.clone(),
+                    number: *number,
+                });
+            }
+            Change::ReleaseForgotten(hold) => batch.delete(RowKey::Release(hold.clone())),
             Change::SequenceAdvanced(token) => batch.put(Row::Sequence(*token)),
             Change::KeyCreated(key) => batch.put(Row::Key(key.clone())),
             Change::KeyRevoked(key_id) => batch.delete(RowKey::Key(key_id.clone())),
@@ -36,26 +53,29 @@ impl Table {
     }
 
     fn put_hold(&self, hold: &HoldKey, batch: &mut Batch) {
-        let lock = self.known(&hold.namespace, &hold.lock_id);
-        if let Some(held) = lock.holders(hold.mode).get(&hold.process_id) {
+        let lock = self.lock(&hold.namespace, &hold.lock_id);
+        if let Some(held) = lock.and_then(|lock| lock.hold_of(hold)) {
             batch.put(Row::Hold {
                 hold: hold.clone(),
                 token: held.token,
                 timeout: held.timeout,
                 acquired_at: held.acquired_at,
+                note: held.note.clone(),
+                idempotency_key: held.idempotency_key.clone(),
             });
         }
     }
 
-    fn lock_row(&self, namespace: &Namespace, lock_id: &LockId) -> Row {
-        let lock = self.known(namespace, lock_id);
-        Row::Lock {
-            namespace: namespace.clone(),
-            lock_id: lock_id.clone(),
-            uid: lock.uid,
-            is_write_exclusive: lock.is_write_exclusive,
-            created_at: lock.created_at,
-            updated_at: lock.updated_at,
+    fn put_lock(&self, namespace: &Namespace, lock_id: &LockId, batch: &mut Batch) {
+        if let Some(lock) = self.lock(namespace, lock_id) {
+            batch.put(Row::Lock {
+                namespace: namespace.clone(),
+                lock_id: lock_id.clone(),
+                uid: lock.uid,
+                kind: lock.kind,
+                created_at: lock.created_at,
+                updated_at: lock.updated_at,
+            });
         }
     }
 }

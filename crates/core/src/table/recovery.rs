@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::Table;
 use crate::change::Change;
 use crate::command::HoldKey;
+use crate::id::{IdempotencyKey, Note};
 use crate::limits::Limits;
 use crate::row::Row;
 use crate::time::{Now, TimeoutSecs, Wall};
@@ -38,6 +39,8 @@ struct StoredHold {
     token: FencingToken,
     timeout: TimeoutSecs,
     acquired_at: Wall,
+    note: Option<Note>,
+    idempotency_key: Option<IdempotencyKey>,
 }
 
 /// Takes a store's rows one by one and ends as a [`Table`].
@@ -56,18 +59,21 @@ impl Recovery {
     /// Takes one row. Holds wait until all locks are known.
     pub fn row(&mut self, row: Row) {
         match row {
-            Row::Lock { namespace, lock_id, uid, is_write_exclusive, created_at, updated_at } => {
+            Row::Lock { namespace, lock_id, uid, kind, created_at, updated_at } => {
                 self.table.apply(Change::LockCreated {
                     namespace,
                     lock_id,
                     uid,
-                    is_write_exclusive,
+                    kind,
                     created_at,
                     updated_at,
                 });
             }
-            Row::Hold { hold, token, timeout, acquired_at } => {
-                self.holds.push(StoredHold { hold, token, timeout, acquired_at });
+            Row::Hold { hold, token, timeout, acquired_at, note, idempotency_key } => self
+                .holds
+                .push(StoredHold { hold, token, timeout, acquired_at, note, idempotency_key }),
+            Row::Release { hold, idempotency_key, number } => {
+                self.table.apply(Change::ReleaseRemembered { hold, idempotency_key, number });
             }
             Row::Key(key) => self.table.apply(Change::KeyCreated(key)),
             Row::Sequence(token) => self.table.apply(Change::SequenceAdvanced(token)),
@@ -83,11 +89,11 @@ impl Recovery {
         holds.sort_unstable_by_key(|stored| stored.token);
         let sequence = table.last_token;
         let mut last = None;
-        for StoredHold { hold, token, timeout, acquired_at } in holds {
+        for StoredHold { hold, token, timeout, acquired_at, note, idempotency_key } in holds {
             let Some(lock) = table.lock(&hold.namespace, &hold.lock_id) else {
                 return Err(Violation::HoldWithoutLock(hold));
             };
-            if lock.excludes(hold.mode) || lock.holders(hold.mode).contains_key(&hold.process_id) {
+            if !lock.admits(hold.mode) || lock.hold_of(&hold).is_some() {
                 return Err(Violation::Exclusion(hold));
             }
             if token > sequence || last == Some(token) {
@@ -95,7 +101,15 @@ impl Recovery {
             }
             last = Some(token);
             let deadline = now.mono.plus(timeout.span());
-            table.apply(Change::Granted { hold, token, timeout, acquired_at, deadline });
+            table.apply(Change::Granted {
+                hold,
+                token,
+                timeout,
+                acquired_at,
+                deadline,
+                note,
+                idempotency_key,
+            });
         }
         Ok(table)
     }

@@ -1,8 +1,10 @@
 //! From the model's numbers to the table's names, and from its replies back.
 
+use std::time::Duration;
+
 use leasehold_core::{
-    Detail, HoldKey, HoldView, LockId, LockState, LockView, Mode, Namespace, ProcessId, Refusal,
-    Reply, TimeoutSecs,
+    Acquire, Command, Detail, HoldKey, HoldView, LockId, LockKind, LockState, LockUid, LockView,
+    Mode, Namespace, NewLock, Outcome, ProcessId, Refusal, Reply, Terms, TimeoutSecs, Want,
 };
 
 use super::{Name, Seen, SeenHold, SeenLock, Space, Verdict, Who};
@@ -40,10 +42,30 @@ pub(crate) fn token_of(lock: &SeenLock, who: Who) -> u64 {
     holders.iter().find(|hold| hold.process == who.process).unwrap().token
 }
 
-pub(crate) fn see(outcome: &Result<Reply, Refusal>) -> Seen {
-    match outcome {
+pub(crate) fn new_lock(uid: u128, is_write_exclusive: bool) -> NewLock {
+    let max_writers = is_write_exclusive.then_some(1);
+    let kind = LockKind { max_writers, ..LockKind::default() };
+    NewLock { uid: LockUid(uid.to_be_bytes()), kind }
+}
+
+pub(crate) fn acquire(who: Who, timeout_secs: u32, own: bool) -> Command {
+    let HoldKey { namespace, lock_id, mode, process_id } = hold_key(who);
+    let terms = Terms {
+        timeout: secs(timeout_secs),
+        note: None,
+        idempotency_key: None,
+        detail: detail(own),
+    };
+    let wants = vec![Want { lock_id, mode, create_if_missing: None }];
+    Command::Acquire(Acquire { namespace, process_id, wants, terms, wait: Duration::ZERO })
+}
+
+pub(crate) fn see(outcome: &Outcome) -> Seen {
+    let Outcome::Done(answer) = outcome else { panic!("nobody waits here") };
+    match answer {
         Ok(Reply::Lock(lock)) => (Verdict::Done, Some(see_lock(lock))),
-        Ok(Reply::Key(_) | Reply::Keys(_)) => panic!("no run asks for keys"),
+        Ok(Reply::Granted(grants)) => (Verdict::Done, grants.first().map(|g| see_lock(&g.lock))),
+        Ok(reply) => panic!("no run asks for {reply:?}"),
         Err(Refusal::LockExists(lock)) => (Verdict::LockExists, Some(see_lock(lock))),
         Err(Refusal::NoSuchLock(_)) => (Verdict::NoSuchLock, None),
         Err(Refusal::Held(lock)) => (Verdict::Held, Some(see_lock(lock))),
@@ -55,12 +77,7 @@ pub(crate) fn see(outcome: &Result<Reply, Refusal>) -> Seen {
         Err(Refusal::TimeoutTooLong { .. }) => (Verdict::TimeoutTooLong, None),
         Err(Refusal::TooManyLocks { .. }) => (Verdict::TooManyLocks, None),
         Err(Refusal::TooManyHolders { .. }) => (Verdict::TooManyHolders, None),
-        Err(
-            refusal @ (Refusal::TokensExhausted
-            | Refusal::TooManyKeys { .. }
-            | Refusal::KeyExists(_)
-            | Refusal::NoSuchKey(_)),
-        ) => panic!("no run can end in {refusal:?}"),
+        Err(refusal) => panic!("no run can end in {refusal:?}"),
     }
 }
 
@@ -73,7 +90,7 @@ fn see_lock(lock: &LockView) -> SeenLock {
     assert_eq!(lock.state, state, "{lock:?}");
     SeenLock {
         uid: u128::from_be_bytes(lock.uid.0),
-        is_write_exclusive: lock.is_write_exclusive,
+        is_write_exclusive: lock.kind.is_write_exclusive(),
         created_wall_ms: lock.created_at.0,
         updated_wall_ms: lock.updated_at.0,
         readers: lock.readers.iter().map(see_hold).collect(),

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use leasehold_core::{
-    ApiKey, Batch, HoldKey, HoldView, LockId, LockState, LockView, Mode, Namespace, Refusal, Reply,
-    Row, RowKey, RowWrite, Wall,
-};
+use leasehold_core::{Batch, HoldKey, LockId, Mode, Namespace, Row, RowKey, RowWrite, Wall};
 
 /// The wall clock at the beginning of every scenario.
 pub(super) const FIRST_WALL_MS: i64 = 1_700_000_000_000;
@@ -102,86 +99,6 @@ fn parse_entries(text: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// What the table answered.
-pub(super) fn of_outcome(outcome: &Result<Reply, Refusal>) -> Vec<Fact> {
-    match outcome {
-        Ok(Reply::Lock(lock)) => of_lock(lock),
-        Ok(Reply::Key(key)) => of_key(key),
-        Ok(Reply::Keys(keys)) => {
-            let entries = keys.iter().map(|key| vec![key.key_id.to_string()]).collect();
-            vec![Fact::List("keys".to_owned(), entries)]
-        }
-        Err(refusal) => of_refusal(refusal),
-    }
-}
-
-fn words(text: impl Into<String>) -> Fact {
-    Fact::Words(text.into())
-}
-
-fn of_key(key: &ApiKey) -> Vec<Fact> {
-    vec![
-        words(format!("key {}", key.key_id)),
-        words(format!("in {}", key.namespace)),
-        words(format!("role {}", key.role.as_str())),
-        words(format!("created {}", wall(key.created_at))),
-    ]
-}
-
-fn of_lock(lock: &LockView) -> Vec<Fact> {
-    let list = |state: &str, holders: &[HoldView]| {
-        Fact::List(state.to_owned(), holders.iter().map(of_hold).collect())
-    };
-    let mut facts = match lock.state {
-        LockState::Free => vec![words("FREE")],
-        LockState::Read => vec![list("READ", &lock.readers)],
-        LockState::Write => vec![list("WRITE", &lock.writers)],
-    };
-    facts.extend([
-        words(if lock.is_write_exclusive { "exclusive" } else { "shared" }),
-        words(format!("uid {}", u128::from_be_bytes(lock.uid.0))),
-        words(format!("created {}", wall(lock.created_at))),
-        words(format!("updated {}", wall(lock.updated_at))),
-        words(format!("{} readers", lock.reader_count)),
-        words(format!("{} writers", lock.writer_count)),
-        words(format!("{} listed", lock.readers.len() + lock.writers.len())),
-    ]);
-    facts
-}
-
-fn of_hold(hold: &HoldView) -> Vec<String> {
-    vec![
-        hold.process_id.to_string(),
-        format!("#{}", hold.token),
-        format!("for {}s", hold.timeout.get()),
-        format!("since {}", wall(hold.acquired_at)),
-        format!("until {}", wall(hold.expires_at)),
-        format!("{} left", span(hold.remaining)),
-    ]
-}
-
-fn of_refusal(refusal: &Refusal) -> Vec<Fact> {
-    let (code, lock) = match refusal {
-        Refusal::LockExists(lock) => ("lock_exists", Some(lock)),
-        Refusal::NoSuchLock(_) => ("no_such_lock", None),
-        Refusal::Held(lock) => ("held", Some(lock)),
-        Refusal::AlreadyHeld { lock, .. } => ("already_held", Some(lock)),
-        Refusal::NotHeld { lock, .. } => ("not_held", Some(lock)),
-        Refusal::NothingToRelease { lock, .. } => ("nothing_to_release", Some(lock)),
-        Refusal::TimeoutTooLong { .. } => ("timeout_too_long", None),
-        Refusal::TooManyLocks { .. } => ("too_many_locks", None),
-        Refusal::TooManyHolders { .. } => ("too_many_holders", None),
-        Refusal::TokensExhausted => ("tokens_exhausted", None),
-        Refusal::TooManyKeys { .. } => ("too_many_keys", None),
-        Refusal::KeyExists(_) => ("key_exists", None),
-        Refusal::NoSuchKey(_) => ("no_such_key", None),
-    };
-    let mut facts = vec![words(format!("refused {code}"))];
-    facts.extend(lock.map(|lock| of_lock(lock)).unwrap_or_default());
-    facts.push(words(format!("says: {refusal}")));
-    facts
-}
-
 /// What a batch writes, in the words of a `rows:` line.
 pub(super) fn of_batch(batch: &Batch) -> BTreeSet<String> {
     batch.writes().map(|(key, write)| of_write(key, write)).collect()
@@ -195,22 +112,29 @@ fn of_write(key: &RowKey, write: &RowWrite) -> String {
         RowWrite::Put(Row::Hold { hold, token, timeout, .. }) => {
             format!("+hold({}#{token} for {}s)", of_hold_key(hold), timeout.get())
         }
+        RowWrite::Put(Row::Release { hold, .. }) => format!("+release({})", of_hold_key(hold)),
         RowWrite::Put(Row::Key(key)) => format!("+key({})", key.key_id),
         RowWrite::Put(Row::Sequence(token)) => format!("+sequence({token})"),
         RowWrite::Delete => match key {
             RowKey::Lock(namespace, lock_id) => format!("-lock({})", place(namespace, lock_id)),
             RowKey::Hold(hold) => format!("-hold({})", of_hold_key(hold)),
+            RowKey::Release(hold) => format!("-release({})", of_hold_key(hold)),
             RowKey::Key(key_id) => format!("-key({key_id})"),
             RowKey::Sequence => "-sequence".to_owned(),
         },
     }
 }
 
-fn of_hold_key(hold: &HoldKey) -> String {
-    let mode = match hold.mode {
+/// How a lock is held.
+pub(super) fn mode_word(mode: Mode) -> &'static str {
+    match mode {
         Mode::Read => "read",
         Mode::Write => "write",
-    };
+    }
+}
+
+fn of_hold_key(hold: &HoldKey) -> String {
+    let mode = mode_word(hold.mode);
     format!("{} {mode} {}", place(&hold.namespace, &hold.lock_id), hold.process_id)
 }
 
@@ -242,7 +166,8 @@ pub(super) fn wall(at: Wall) -> String {
     format!("{sign}{}.{:03}", since_ms.abs() / 1_000, since_ms.abs() % 1_000)
 }
 
-fn span(span: Duration) -> String {
+/// A span in whole seconds, or in milliseconds.
+pub(super) fn span(span: Duration) -> String {
     match span.subsec_nanos() {
         0 => format!("{}s", span.as_secs()),
         _ => format!("{}ms", span.as_millis()),

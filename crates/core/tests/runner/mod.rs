@@ -13,11 +13,21 @@
 //! each command the holds that are due expire, and each command is one durable batch, as in the
 //! commit loop.
 //!
-//! **Commands.** `create LOCK [exclusive|shared]`, `get LOCK`; `read`, `write`, `refresh-read` and
-//! `refresh-write LOCK PROCESS [timeout=60] [own]`; `release-read` and `release-write LOCK PROCESS
-//! [own]`; `create-key ID [role=write]`, `list-keys [all]`, `revoke-key ID [any]`. Besides:
-//! `expire [most=N]` (ends what is due and says how many holds), `next-deadline`, `occupancy`.
-//! `repeat N COMMAND -> EXPECTED` puts 01, 02, … for `{n}`.
+//! **Commands.** `create LOCK [exclusive|shared] [writers=N] [readers=N] [ephemeral]`, `get LOCK`,
+//! `delete LOCK [force]`, `list [prefix=P] [state=FREE] [process=P] [after=LOCK] [limit=N]`; `read`
+//! and `write LOCK PROCESS` and `acquire PROCESS read:LOCK write:LOCK …`, each with `[timeout=60]
+//! [own] [wait=SECS] [note=TEXT] [key=KEY] [create …]`, where what follows `create` is as in the
+//! command of that name; `refresh-read` and `refresh-write LOCK PROCESS [timeout=60] [own]
+//! [token=N]`; `release-read` and `release-write LOCK PROCESS [own] [token=N] [key=KEY]`;
+//! `downgrade` and `upgrade LOCK PROCESS [timeout=60] [own] [wait=SECS]`; `process`,
+//! `refresh-process [timeout=N]` and `release-process PROCESS`; `waits`; `create-key ID
+//! [role=write]`, `list-keys [all]`, `revoke-key ID [any]`. Besides: `expire [most=N]` (ends what is
+//! due and says how many holds, waits and places), `hang-up PROCESS` (the callers of its waits are
+//! gone), `next-deadline`, `occupancy`. `repeat N COMMAND -> EXPECTED` puts 01, 02, … for `{n}`.
+//!
+//! **Waiting.** Who has to wait is answered `waits`. A line `told PROCESS -> EXPECTED` says what it
+//! was told in the end, right after the command, or the moment, that brought it about; none may be
+//! left out.
 //!
 //! **Expected** are facts with commas between. All that are written must be so; a list of holders
 //! must be complete and in order, but what it says of each may be less than all. `alice#1` is a
@@ -30,11 +40,17 @@
 //! **Directives.** `namespace NAME` for the commands that follow; `wall +SECS` or `wall -SECS` steps
 //! the wall clock alone; `batch` … `commit` puts the commands between into one batch; `restart`
 //! drops the table, with all that was not committed, and recovers it from its rows, on a monotonic
-//! clock with another origin; `limits [locks=N] [holders=N] [timeout=SECS] [keys=N]` and
-//! `sequence N` count from the beginning, or from the next `restart`.
+//! clock with another origin; `limits [locks=N] [holders=N] [timeout=SECS] [keys=N] [waiters=N]
+//! [waiters-of-lock=N] [waiters-of-namespace=N] [releases=N]` and `sequence N` count from the
+//! beginning, or from the next `restart`.
+//!
+//! After every line the table is looked through for whatever does not agree with itself.
 
+mod commands;
 mod facts;
+mod options;
 mod stage;
+mod views;
 mod words;
 
 use std::fs;
@@ -87,7 +103,8 @@ fn play(stage: &mut Stage, line: &str) -> Result<(), String> {
         return stage.direct(line);
     };
     let Some(repeated) = command.strip_prefix("repeat ") else {
-        return stage.ask(command.trim(), expected.trim());
+        stage.ask(command.trim(), expected.trim())?;
+        return stage.check();
     };
     let (times, command) = repeated.trim().split_once(' ').ok_or("repeat what?")?;
     for n in 1..=words::number(times)? {
@@ -95,5 +112,5 @@ fn play(stage: &mut Stage, line: &str) -> Result<(), String> {
         let at = |text: &str| text.trim().replace("{n}", &n);
         stage.ask(&at(command), &at(expected))?;
     }
-    Ok(())
+    stage.check()
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use leasehold_core::{
-    Batch, Effects, FencingToken, Limits, LockUid, Mono, Namespace, Now, Recovery, Row, RowKey,
-    RowWrite, Table, Wall,
+    Batch, Command, Effects, FencingToken, Limits, LockUid, Mono, Namespace, Now, Outcome,
+    Recovery, Row, RowKey, RowWrite, Table, Ticket, Wall,
 };
 
 use super::facts::{self, FIRST_WALL_MS, Fact};
-use super::words;
+use super::{commands, views, words};
 
 /// How long the monotonic clock has been counting when a table is started: less, after a restart,
 /// than it had counted before.
@@ -19,6 +19,10 @@ pub(super) struct Stage {
     table: Table,
     rows: BTreeMap<RowKey, Row>,
     effects: Effects,
+    /// Who stands in line and has not been told how that ended.
+    waiting: BTreeMap<Ticket, String>,
+    /// Who was told what, and the scenario has not said so yet.
+    told: Vec<(String, Vec<Fact>)>,
     batch_is_open: bool,
     last_batch: Option<BTreeSet<String>>,
     namespace: Namespace,
@@ -36,6 +40,8 @@ impl Stage {
             table: Table::new(limits),
             rows: BTreeMap::new(),
             effects: Effects::default(),
+            waiting: BTreeMap::new(),
+            told: Vec::new(),
             batch_is_open: false,
             last_batch: None,
             namespace: words::namespace("default")?,
@@ -112,6 +118,7 @@ impl Stage {
     fn restart(&mut self) -> Result<(), String> {
         self.batch_is_open = false;
         self.effects = Effects::default();
+        self.waiting.clear();
         self.started_ms = self.time_ms;
         let mut recovery = Recovery::new(self.limits);
         self.rows.values().cloned().for_each(|row| recovery.row(row));
@@ -123,8 +130,7 @@ impl Stage {
         if mem::replace(&mut self.batch_is_open, true) {
             return Err("a batch is open already".to_owned());
         }
-        self.table.expire(self.now(), usize::MAX, &mut self.effects);
-        Ok(())
+        self.expire_due()
     }
 
     fn commit(&mut self) -> Result<(), String> {
@@ -149,10 +155,15 @@ impl Stage {
     /// Runs a command, as a batch of its own unless one is open, and compares what comes back.
     pub(super) fn ask(&mut self, command: &str, expected: &str) -> Result<(), String> {
         let due = facts::parse(expected)?;
+        if let Some(process) = command.strip_prefix("told ") {
+            return self.check_told(process.trim(), &due, expected);
+        }
+        let unsaid = mem::take(&mut self.told);
         let parts: Vec<&str> = command.split_whitespace().collect();
         let actual = match *parts.as_slice() {
-            ["expire"] => self.expire(usize::MAX),
-            ["expire", most] => self.expire(most_of(most)?),
+            ["expire"] => self.expire(usize::MAX)?,
+            ["expire", most] => self.expire(most_of(most)?)?,
+            ["hang-up", process] => self.hang_up(process)?,
             ["next-deadline"] => vec![Fact::Words(self.next_deadline())],
             ["occupancy"] => self.occupancy(),
             _ => self.execute(&parts)?,
@@ -160,6 +171,7 @@ impl Stage {
         if !self.batch_is_open {
             self.make_durable();
         }
+        said_all(&unsaid)?;
         if facts::meet(&actual, &due) {
             return Ok(());
         }
@@ -171,17 +183,62 @@ impl Stage {
         let now = self.now();
         self.uids += 1;
         let uid = LockUid(self.uids.to_be_bytes());
-        let scene = words::Scene { namespace: &self.namespace, uid, wall: now.wall };
-        let command = words::command(parts, &scene)?;
+        let scene = commands::Scene { namespace: &self.namespace, uid, wall: now.wall };
+        let command = commands::command(parts, &scene)?;
         if !self.batch_is_open {
-            self.table.expire(now, usize::MAX, &mut self.effects);
+            self.expire_due()?;
         }
-        Ok(facts::of_outcome(&self.table.execute(now, &command, &mut self.effects)))
+        let outcome = self.table.execute(now, &command, &mut self.effects);
+        if let (Outcome::Waiting(ticket), Some(process)) = (&outcome, process_of(&command)) {
+            self.waiting.insert(*ticket, process);
+        }
+        self.settle()?;
+        Ok(views::of_outcome(&outcome))
     }
 
-    fn expire(&mut self, most: usize) -> Vec<Fact> {
+    fn expire(&mut self, most: usize) -> Result<Vec<Fact>, String> {
         let ended = self.table.expire(self.now(), most, &mut self.effects);
-        vec![Fact::Words(format!("{ended} expired"))]
+        self.settle()?;
+        Ok(vec![Fact::Words(format!("{ended} expired"))])
+    }
+
+    fn expire_due(&mut self) -> Result<(), String> {
+        self.expire(usize::MAX).map(drop)
+    }
+
+    /// The caller of every request of a process that waits is gone.
+    fn hang_up(&mut self, process: &str) -> Result<Vec<Fact>, String> {
+        self.expire_due()?;
+        let gone = self.waiting.iter().filter(|(_, waiting)| *waiting == process);
+        let gone: Vec<Ticket> = gone.map(|(ticket, _)| *ticket).collect();
+        for ticket in &gone {
+            self.waiting.remove(ticket);
+            self.table.hang_up(self.now(), *ticket, &mut self.effects);
+        }
+        self.settle()?;
+        Ok(vec![Fact::Words(format!("{} gone", gone.len()))])
+    }
+
+    /// Takes down who was told what: each waiter once.
+    fn settle(&mut self) -> Result<(), String> {
+        for (ticket, answer) in mem::take(&mut self.effects.settled) {
+            let process =
+                self.waiting.remove(&ticket).ok_or("somebody was told who did not wait")?;
+            self.told.push((process, views::of_answer(&answer)));
+        }
+        Ok(())
+    }
+
+    /// Compares what a waiter was told by the command before.
+    fn check_told(&mut self, process: &str, due: &[Fact], expected: &str) -> Result<(), String> {
+        let place = self.told.iter().position(|(told, _)| told == process);
+        let Some(place) = place else { return Err(format!("{process} was told nothing")) };
+        let (_, actual) = self.told.remove(place);
+        if facts::meet(&actual, due) {
+            return Ok(());
+        }
+        let got = facts::text_of(&actual);
+        Err(format!("told {process}\n  expected: {expected}\n  got:      {got}"))
     }
 
     fn next_deadline(&self) -> String {
@@ -196,10 +253,19 @@ impl Stage {
     fn occupancy(&self) -> Vec<Fact> {
         let spaces = self.table.occupancy();
         let entries = spaces.map(|space| {
-            let (locks, holds) = (space.locks, space.holds);
-            vec![space.namespace.to_string(), format!("{locks} locks"), format!("{holds} holds")]
+            vec![
+                space.namespace.to_string(),
+                format!("{} locks", space.locks),
+                format!("{} holds", space.holds),
+                format!("{} waiters", space.waiters),
+            ]
         });
         vec![Fact::List("namespaces".to_owned(), entries.collect())]
+    }
+
+    /// Whether the table agrees with itself.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.table.check().map_err(|wrong| wrong.to_string())
     }
 
     /// Compares what the last batch wrote.
@@ -221,7 +287,30 @@ impl Stage {
 
     /// What is wrong with ending here.
     pub(super) fn end(&self) -> Result<(), String> {
-        if self.batch_is_open { Err("a batch is still open".to_owned()) } else { Ok(()) }
+        if self.batch_is_open {
+            return Err("a batch is still open".to_owned());
+        }
+        said_all(&self.told)
+    }
+}
+
+/// A scenario has to tell the whole story.
+fn said_all(unsaid: &[(String, Vec<Fact>)]) -> Result<(), String> {
+    match unsaid.first() {
+        None => Ok(()),
+        Some((process, facts)) => {
+            let facts = facts::text_of(facts);
+            Err(format!("no line says that {process} was told before: {facts}"))
+        }
+    }
+}
+
+/// Who will wait if the command has to.
+fn process_of(command: &Command) -> Option<String> {
+    match command {
+        Command::Acquire(acquire) => Some(acquire.process_id.to_string()),
+        Command::Upgrade { hold, .. } => Some(hold.process_id.to_string()),
+        _ => None,
     }
 }
 

@@ -107,6 +107,8 @@ async fn run(
     info!(signal, "stopping: requests under way finish, then the last batch commits");
     signals.exit_at_the_next();
     api.stop.send_replace(true);
+    // They are requests under way too, and some would stay so for minutes.
+    engine.turn_waiters_away();
     api.task.await?.map_err(ServeError::Listener)?;
     let grace_seconds = settings.shutdown_grace_seconds.value.get();
     timeout(Duration::from_secs(grace_seconds.into()), engine.drain())

@@ -5,7 +5,9 @@ pub(crate) mod fallback;
 pub(crate) mod hold;
 pub(crate) mod key;
 pub(crate) mod lock;
+pub(crate) mod process;
 pub(crate) mod service;
+pub(crate) mod wait;
 
 use leasehold_core::Reply;
 
@@ -17,6 +19,10 @@ use crate::problem::Problem;
 fn mismatched(reply: &Reply) -> Problem {
     let kind = match reply {
         Reply::Lock(_) => "a lock",
+        Reply::Granted(_) => "a grant",
+        Reply::Locks { .. } => "a page of locks",
+        Reply::Process { .. } => "a process",
+        Reply::Waits(_) => "waits",
         Reply::Key(_) => "a key",
         Reply::Keys(_) => "keys",
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::endpoint::{Endpoint, HttpMethod};
 use crate::error_code::ErrorCode;
 
-/// What a call answers about a lock: free when it was made or released, else held by a writer.
+/// What a call answers about a lock: free when it was made, released or deleted, else held by a writer.
 pub(super) fn lock(endpoint: &Endpoint) -> Value {
     match endpoint.method {
         HttpMethod::Put | HttpMethod::Get => held_lock(),
@@ -23,11 +23,15 @@ fn free_lock() -> Value {
         "id": "0d3f8c1e-5b0a-4c53-9a53-3a1f6f0b7a11",
         "lock_id": "nightly-report",
         "is_write_exclusive": true,
+        "max_readers": null,
+        "max_writers": 1,
+        "is_ephemeral": false,
         "current_state": "FREE",
         "read_process_list": [],
         "write_process_list": [],
         "read_process_count": 0,
         "write_process_count": 0,
+        "waiter_count": 0,
         "created_at": "2026-01-02T03:04:05.678Z",
         "updated_at": "2026-01-02T03:04:05.678Z",
     })
@@ -38,18 +42,97 @@ fn held_lock() -> Value {
     lock["current_state"] = json!("WRITE");
     lock["write_process_count"] = json!(1);
     lock["updated_at"] = json!("2026-01-02T03:10:00.000Z");
-    lock["write_process_list"] = json!([{
+    lock["write_process_list"] = json!([hold()]);
+    lock
+}
+
+fn hold() -> Value {
+    json!({
         "process_id": "worker-7",
         "lock_acquired_at": "2026-01-02T03:10:00.000Z",
         "timeout": 60,
         "expires_at": "2026-01-02T03:11:00.000Z",
         "remaining_ms": 60000,
         "fencing_token": 4711,
-    }]);
+        "note": "deploy 4711 by CI",
+    })
+}
+
+pub(super) fn granted_lock() -> Value {
+    let mut lock = held_lock();
+    lock["fencing_token"] = json!(4711);
+    lock["safe_for_ms"] = json!(59999);
+    lock["waited_ms"] = json!(1);
     lock
 }
 
-/// A refusal; the lock comes with those that are about one.
+pub(super) fn acquire_request() -> Value {
+    json!({
+        "process_id": "worker-7",
+        "timeout_seconds": 60,
+        "wait_seconds": 30,
+        "note": "deploy 4711 by CI",
+        "locks": [
+            { "lock_id": "nightly-report", "mode": "write" },
+            { "lock_id": "catalogue", "mode": "read", "create_if_missing": true },
+        ],
+    })
+}
+
+pub(super) fn grants() -> Value {
+    let granted = json!({
+        "lock_id": "nightly-report",
+        "mode": "write",
+        "fencing_token": 4711,
+        "lock": held_lock(),
+    });
+    let grants = [granted];
+    json!({ "process_id": "worker-7", "safe_for_ms": 59999, "waited_ms": 1, "grants": grants })
+}
+
+pub(super) fn locks() -> Value {
+    json!({ "locks": [held_lock()], "next_cursor": "16e696768746c792d7265706f7274" })
+}
+
+pub(super) fn process() -> Value {
+    let mut held = hold();
+    held["lock_id"] = json!("nightly-report");
+    held["mode"] = json!("write");
+    let lost = json!({
+        "lock_id": "catalogue",
+        "mode": "read",
+        "fencing_token": 4700,
+        "cause": "expired",
+        "ended_at": "2026-01-02T03:09:00.000Z",
+    });
+    json!({ "process_id": "worker-7", "holds": [held], "lost": [lost] })
+}
+
+pub(super) fn waits() -> Value {
+    let wait = json!({
+        "lock_id": "nightly-report",
+        "process_id": "worker-8",
+        "mode": "write",
+        "position": 1,
+        "remaining_ms": 29000,
+        "note": null,
+        "blockers": [blocker()],
+    });
+    json!({ "waits": [wait] })
+}
+
+fn blocker() -> Value {
+    json!({ "process_id": "worker-7", "mode": "write", "holds": true })
+}
+
+fn cycle() -> Value {
+    json!([
+        { "process_id": "worker-8", "lock_id": "nightly-report", "mode": "write" },
+        { "process_id": "worker-7", "lock_id": "catalogue", "mode": "write" },
+    ])
+}
+
+/// A refusal, with what it shows beside its words.
 pub(super) fn problem(code: ErrorCode) -> Value {
     let mut problem = json!({
         "type": code.type_uri(),
@@ -61,11 +144,19 @@ pub(super) fn problem(code: ErrorCode) -> Value {
         "outcome": code.outcome(),
         "request_id": "5f3a9c1e-000000000000002a",
     });
-    if matches!(code, ErrorCode::LockExists | ErrorCode::Held | ErrorCode::AlreadyHeld) {
-        problem["lock"] = held_lock();
-    }
-    if matches!(code, ErrorCode::NotHeld | ErrorCode::NothingToRelease) {
-        problem["lock"] = free_lock();
+    match code {
+        ErrorCode::WaitTimedOut => {
+            problem["lock"] = held_lock();
+            problem["position"] = json!(1);
+            problem["blockers"] = json!([blocker()]);
+        }
+        ErrorCode::Deadlock => problem["cycle"] = cycle(),
+        ErrorCode::LockExists | ErrorCode::Held | ErrorCode::AlreadyHeld => {
+            problem["lock"] = held_lock();
+        }
+        ErrorCode::StaleToken | ErrorCode::NotFree => problem["lock"] = held_lock(),
+        ErrorCode::NotHeld | ErrorCode::NothingToRelease => problem["lock"] = free_lock(),
+        _ => {}
     }
     problem
 }

@@ -25,7 +25,8 @@ const KEY_IN_QUERY: &str = "key";
 
 const DESCRIPTION: &str = "\
 Named locks over plain HTTP: shared readers, exclusive or shared writers. Every hold has a timeout and \
-is released by the service when it runs out; whoever needs longer refreshes it.
+is released by the service when it runs out; whoever needs longer refreshes it. With `wait_seconds` an \
+acquire stands in line, first come, first served.
 
 Every grant carries a `fencing_token` that only grows. A holder that was paused past its timeout does \
 not know that it lost the lock: hand the token to the resource that the lock protects, and let it \
@@ -45,7 +46,9 @@ pub fn openapi() -> OpenApi {
         .servers(Some([Server::new("/")]))
         .paths(paths)
         .components(Some(components()))
-        .tags(Some([Noun::Lock, Noun::Hold, Noun::Key, Noun::Service].map(tag)))
+        .tags(Some(
+            [Noun::Lock, Noun::Hold, Noun::Process, Noun::Wait, Noun::Key, Noun::Service].map(tag),
+        ))
         .build()
 }
 
@@ -66,6 +69,8 @@ fn tag(noun: Noun) -> Tag {
         Noun::Hold => {
             "What a process has of a lock, shared (`read-process`) or exclusive (`write-process`)."
         }
+        Noun::Process => "All that a process holds, in one call.",
+        Noun::Wait => "Who stands in line, and because of whom.",
         Noun::Key => "API keys, for admins.",
         Noun::Service => "The service itself. No key is needed.",
     };
@@ -76,6 +81,8 @@ fn tag_name(noun: Noun) -> &'static str {
     match noun {
         Noun::Lock => "locks",
         Noun::Hold => "holds",
+        Noun::Process => "processes",
+        Noun::Wait => "waits",
         Noun::Key => "keys",
         Noun::Service => "service",
     }
@@ -84,6 +91,12 @@ fn tag_name(noun: Noun) -> &'static str {
 fn components() -> Components {
     let components = ComponentsBuilder::new();
     let components = with_schema::<wire::Lock<'static>>(components);
+    let components = with_schema::<wire::GrantedLock<'static>>(components);
+    let components = with_schema::<wire::AcquireRequest>(components);
+    let components = with_schema::<wire::Grants<'static>>(components);
+    let components = with_schema::<wire::Locks<'static>>(components);
+    let components = with_schema::<wire::ProcessHolds<'static>>(components);
+    let components = with_schema::<wire::Waits<'static>>(components);
     let components = with_schema::<wire::ProblemDocument<'static>>(components);
     let components = with_schema::<wire::KeyRequest>(components);
     let components = with_schema::<wire::NewKey<'static>>(components);

@@ -1,5 +1,6 @@
 //! One call.
 
+use serde_json::Value;
 use utoipa::openapi::path::{Operation, OperationBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::security::SecurityRequirement;
@@ -39,15 +40,18 @@ fn description(endpoint: &Endpoint) -> String {
 
 fn request_body(endpoint: &Endpoint) -> Option<RequestBody> {
     match endpoint.success.1 {
-        Reply::NewKey => {
-            let content = ContentBuilder::new()
-                .schema(Some(Ref::from_schema_name("KeyRequest")))
-                .example(Some(example::key_request()))
-                .build();
-            let body = RequestBodyBuilder::new().content("application/json", content);
-            Some(body.required(Some(Required::True)).build())
-        }
-        Reply::Lock | Reply::Key | Reply::Keys | Reply::Health | Reply::Readiness => None,
-        Reply::Text(_) => None,
+        Reply::NewKey => Some(json_body("KeyRequest", example::key_request())),
+        Reply::Grants => Some(json_body("AcquireRequest", example::acquire_request())),
+        Reply::Lock | Reply::GrantedLock | Reply::Locks | Reply::Process | Reply::Waits => None,
+        Reply::Key | Reply::Keys | Reply::Health | Reply::Readiness | Reply::Text(_) => None,
     }
+}
+
+fn json_body(schema: &str, example: Value) -> RequestBody {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(schema)))
+        .example(Some(example))
+        .build();
+    let body = RequestBodyBuilder::new().content("application/json", content);
+    body.required(Some(Required::True)).build()
 }

@@ -5,13 +5,17 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter as Documented, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use crate::endpoint::{Endpoint, Kind, Parameter};
+use crate::endpoint::{Endpoint, Header};
+use crate::parameter::{Kind, Parameter};
 
 pub(super) fn parameters(endpoint: &Endpoint) -> Vec<Documented> {
     let in_path = endpoint.path.split('/').filter_map(path_parameter);
     let in_query = endpoint.parameters.iter().flat_map(|parameter| query_parameters(parameter));
-    let prefer = endpoint.can_be_minimal.then(prefer);
-    in_path.chain(in_query).chain(prefer).chain([request_id()]).collect()
+    let in_header = endpoint.headers.iter().map(|taken| match taken {
+        Header::Prefer => prefer(),
+        Header::IdempotencyKey => idempotency_key(),
+    });
+    in_path.chain(in_query).chain(in_header).chain([request_id()]).collect()
 }
 
 fn path_parameter(segment: &str) -> Option<Documented> {
@@ -28,7 +32,7 @@ fn path_parameter(segment: &str) -> Option<Documented> {
     Some(parameter.build())
 }
 
-fn query_parameters(parameter: &Parameter) -> [Documented; 2] {
+fn query_parameters(parameter: &Parameter) -> impl Iterator<Item = Documented> {
     let alias_of = format!(
         "Alias of `{}`, as clients of the old service spell it. Give one of the two.",
         parameter.name
@@ -42,27 +46,35 @@ fn query_parameters(parameter: &Parameter) -> [Documented; 2] {
             .schema(Some(schema.build()))
             .build()
     };
-    let default = serde_json::from_str::<Value>(parameter.default).ok();
+    let default = parameter.default.and_then(|text| serde_json::from_str::<Value>(text).ok());
     // The interactive page fills defaults in and sends them: one on the alias too would make every
     // call that is tried there give the parameter twice. The same goes for examples of headers.
-    [
-        in_query(parameter.name, parameter.description, value_schema(parameter).default(default)),
-        in_query(parameter.alias, &alias_of, value_schema(parameter)),
-    ]
+    let schema = value_schema(parameter).default(default);
+    let alias = parameter.alias.map(|alias| in_query(alias, &alias_of, value_schema(parameter)));
+    [in_query(parameter.name, parameter.description, schema)].into_iter().chain(alias)
 }
 
 fn value_schema(parameter: &Parameter) -> ObjectBuilder {
-    let (schema_type, minimum) = match parameter.kind {
-        Kind::WholeNumberFromOne => (Type::Integer, Some(1)),
-        Kind::Boolean => (Type::Boolean, None),
-    };
-    ObjectBuilder::new().schema_type(schema_type).minimum(minimum)
+    match parameter.kind {
+        Kind::WholeNumber { min, max } => {
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(max)
+        }
+        Kind::Boolean => ObjectBuilder::new().schema_type(Type::Boolean),
+        Kind::Text { max_bytes } => string().max_length(max_bytes),
+        Kind::OneOf(words) => string().enum_values(Some(words.iter().copied())),
+    }
 }
 
 fn prefer() -> Documented {
     let description = "`return=minimal` lists only the caller's own hold in the reply, which then \
                        has the header `Preference-Applied`.";
     header("Prefer", description)
+}
+
+fn idempotency_key() -> Documented {
+    let description = "1 to 255 bytes that mark this request, the same each time that it is sent: \
+                       sent again after a lost reply, it gets the same answer and does nothing twice.";
+    header("Idempotency-Key", description)
 }
 
 fn request_id() -> Documented {

@@ -7,10 +7,10 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder, ResponsesBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Content, ContentBuilder, Header, Ref, Responses};
+use utoipa::openapi::{Content, ContentBuilder, Header as DocumentedHeader, Ref, Responses};
 
 use super::example;
-use crate::endpoint::{Endpoint, Reply};
+use crate::endpoint::{Endpoint, Header, Reply};
 use crate::error_code::{ErrorCode, Retry};
 use crate::problem::PROBLEM_JSON;
 
@@ -32,6 +32,13 @@ fn success(endpoint: &Endpoint) -> Response {
         Reply::Lock => {
             json("The lock as it stands after the call.", "Lock", example::lock(endpoint))
         }
+        Reply::GrantedLock => {
+            json("The lock as it stands, and the hold.", "GrantedLock", example::granted_lock())
+        }
+        Reply::Grants => json("The locks as they stand.", "Grants", example::grants()),
+        Reply::Locks => json("A page of locks.", "Locks", example::locks()),
+        Reply::Process => json("What the process holds.", "ProcessHolds", example::process()),
+        Reply::Waits => json("Who waits.", "Waits", example::waits()),
         Reply::NewKey => json("The key, shown this once.", "NewKey", example::new_key()),
         Reply::Key => json("The key as it was.", "Key", example::key()),
         Reply::Keys => json("The keys, by id.", "Keys", example::keys()),
@@ -46,7 +53,7 @@ fn success(endpoint: &Endpoint) -> Response {
         .description(description)
         .content(media_type, content)
         .header("x-request-id", header("The request's name."));
-    if endpoint.can_be_minimal {
+    if endpoint.headers.contains(&Header::Prefer) {
         let applied = header("`return=minimal` if the reply lists only the caller's own hold.");
         response.header("Preference-Applied", applied).build()
     } else {
@@ -91,7 +98,7 @@ fn refusal(codes: &[ErrorCode]) -> Response {
     response.build()
 }
 
-fn header(description: &str) -> Header {
+fn header(description: &str) -> DocumentedHeader {
     HeaderBuilder::new()
         .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
         .description(Some(description))

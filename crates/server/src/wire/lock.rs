@@ -1,10 +1,10 @@
 //! A lock and the processes that hold it.
 
-use leasehold_core::{HoldView, LockState, LockView};
+use leasehold_core::{HoldView, LockState, LockView, Note};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Rfc3339, Uuid};
+use super::{Rfc3339, Uuid, whole_ms};
 
 /// A lock at the moment of the reply.
 #[derive(Serialize, ToSchema)]
@@ -17,6 +17,14 @@ pub(crate) struct Lock<'a> {
     lock_id: &'a str,
     /// Whether it takes at most one writer at a time.
     is_write_exclusive: bool,
+    /// Readers that it takes at a time; null without a limit of its own.
+    #[schema(minimum = 1)]
+    max_readers: Option<u32>,
+    /// Writers that it takes at a time; null without a limit of its own.
+    #[schema(minimum = 1)]
+    max_writers: Option<u32>,
+    /// Whether it disappears when its last hold and waiter are gone.
+    is_ephemeral: bool,
     current_state: State,
     /// Readers, in the order in which they acquired. A refusal or a minimal reply lists fewer than
     /// `read_process_count`.
@@ -28,6 +36,8 @@ pub(crate) struct Lock<'a> {
     read_process_count: usize,
     /// How many writers hold it.
     write_process_count: usize,
+    /// How many requests stand in line for it.
+    waiter_count: usize,
     /// When it was created, UTC.
     #[schema(value_type = String, format = DateTime)]
     created_at: Rfc3339,
@@ -70,6 +80,9 @@ pub(crate) struct Process<'a> {
     /// highest it has seen is safe from holders that were paused past their timeout.
     #[schema(minimum = 1)]
     fencing_token: u64,
+    /// What the process says about its hold; null if nothing.
+    #[schema(max_length = 256)]
+    note: Option<&'a str>,
 }
 
 impl<'a> From<&'a LockView> for Lock<'a> {
@@ -77,12 +90,16 @@ impl<'a> From<&'a LockView> for Lock<'a> {
         Self {
             id: Uuid(view.uid),
             lock_id: view.lock_id.as_str(),
-            is_write_exclusive: view.is_write_exclusive,
+            is_write_exclusive: view.kind.is_write_exclusive(),
+            max_readers: view.kind.max_readers,
+            max_writers: view.kind.max_writers,
+            is_ephemeral: view.kind.is_ephemeral,
             current_state: view.state.into(),
             read_process_list: by_token(&view.readers),
             write_process_list: by_token(&view.writers),
             read_process_count: view.reader_count,
             write_process_count: view.writer_count,
+            waiter_count: view.waiter_count,
             created_at: Rfc3339(view.created_at),
             updated_at: Rfc3339(view.updated_at),
         }
@@ -96,8 +113,9 @@ impl<'a> From<&'a HoldView> for Process<'a> {
             lock_acquired_at: Rfc3339(view.acquired_at),
             timeout: view.timeout.get(),
             expires_at: Rfc3339(view.expires_at),
-            remaining_ms: u64::try_from(view.remaining.as_millis()).unwrap_or(u64::MAX),
+            remaining_ms: whole_ms(view.remaining),
             fencing_token: view.token.get(),
+            note: view.note.as_ref().map(Note::as_str),
         }
     }
 }

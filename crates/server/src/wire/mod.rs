@@ -1,13 +1,25 @@
 //! The JSON that crosses the wire. Types here only borrow and word; they decide nothing.
 
+mod acquire;
+mod grant;
 mod health;
 mod key;
 mod lock;
+mod locks;
+mod mode;
 mod problem;
+mod process;
 mod text;
+mod wait;
 
+pub(crate) use acquire::{AcquireRequest, WantedLock};
+pub(crate) use grant::{GrantedLock, Grants};
 pub(crate) use health::{Health, Readiness};
 pub(crate) use key::{Key, KeyRequest, Keys, NewKey};
 pub(crate) use lock::Lock;
+pub(crate) use locks::Locks;
+pub(crate) use mode::HoldMode;
 pub(crate) use problem::ProblemDocument;
-pub(crate) use text::{Rfc3339, Uuid};
+pub(crate) use process::ProcessHolds;
+pub(crate) use text::{Rfc3339, Uuid, whole_ms};
+pub(crate) use wait::{Blocker, Step, Waits};

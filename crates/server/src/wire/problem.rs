@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Lock;
+use super::{Blocker, Lock, Step};
 use crate::problem::Problem;
 
 /// Why a call was refused (RFC 9457).
@@ -28,6 +28,16 @@ pub(crate) struct ProblemDocument<'a> {
     /// The lock as it stands, where that helps; a refusal lists only its first holders.
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<Lock<'a>>,
+    /// With `wait_timed_out`: the caller's place in line, 1 is next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    position: Option<usize>,
+    /// With `wait_timed_out`: whom the caller waits for, the first few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blockers: Option<Vec<Blocker<'a>>>,
+    /// With `deadlock`: each waits for the next, and the last for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycle: Option<Vec<Step<'a>>>,
     /// The same as in the header `x-request-id`.
     request_id: &'a str,
 }
@@ -43,7 +53,13 @@ impl<'a> ProblemDocument<'a> {
             code: code.word(),
             retryable: code.retryable(),
             outcome: code.outcome(),
-            lock: problem.lock.as_deref().map(Lock::from),
+            lock: problem.evidence.lock().map(Lock::from),
+            position: problem.evidence.line().map(|(position, _)| position),
+            blockers: problem
+                .evidence
+                .line()
+                .map(|(_, blockers)| blockers.iter().map(Blocker::from).collect()),
+            cycle: problem.evidence.cycle().map(|cycle| cycle.iter().map(Step::from).collect()),
             request_id,
         }
     }

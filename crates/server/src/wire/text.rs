@@ -1,4 +1,6 @@
-//! Values that JSON carries as text.
+//! Values that JSON carries as text or as plain numbers.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use leasehold_core::{LockUid, Wall};
@@ -14,6 +16,11 @@ impl Serialize for Rfc3339 {
         let time = Timestamp::from_millisecond(self.0.0).unwrap_or(Timestamp::MAX);
         serializer.collect_str(&format_args!("{time:.3}"))
     }
+}
+
+/// A span in whole milliseconds, rounded down.
+pub(crate) fn whole_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A UUID in its hyphenated form.

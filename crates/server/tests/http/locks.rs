@@ -76,18 +76,23 @@ fn what_was_not_created_is_not_there() {
 fn a_held_lock_has_exactly_the_documented_fields() {
     let service = Service::start();
     service.create("report", false);
-    let lock = service.call("PUT", "/v1/distributed_lock/report/read-process/p1").ok(200);
+    service.acquire("report", "read", "p1");
+    let lock = service.call("GET", "/v1/distributed_lock/report").ok(200);
     let mut lock_fields = keys(&lock);
     lock_fields.sort_unstable();
     let mut documented = [
         "id",
         "lock_id",
         "is_write_exclusive",
+        "max_readers",
+        "max_writers",
+        "is_ephemeral",
         "current_state",
         "read_process_list",
         "write_process_list",
         "read_process_count",
         "write_process_count",
+        "waiter_count",
         "created_at",
         "updated_at",
     ];
@@ -102,6 +107,7 @@ fn a_held_lock_has_exactly_the_documented_fields() {
         "expires_at",
         "remaining_ms",
         "fencing_token",
+        "note",
     ];
     documented.sort_unstable();
     assert_eq!(process_fields, documented);

@@ -3,11 +3,19 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "test helpers are tests too")]
 
 mod connections;
+mod conversions;
+mod disconnects;
 mod docs;
 mod holds;
 mod keys;
+mod kinds;
+mod lists;
 mod locks;
 mod malformed;
 mod observability;
+mod processes;
 mod refusals;
+mod retries;
+mod several;
 mod support;
+mod waiting;

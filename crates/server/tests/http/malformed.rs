@@ -2,9 +2,12 @@
 
 use crate::support::{Service, Setup, client};
 
-const CALLS: [(&str, &str); 8] = [
+const CALLS: [(&str, &str); 11] = [
     ("POST", "/v1/distributed_lock/report"),
     ("GET", "/v1/distributed_lock/report"),
+    ("DELETE", "/v1/distributed_lock/report"),
+    ("PUT", "/v1/distributed_lock/report/read-process/p/upgrade"),
+    ("PUT", "/v1/distributed_lock/report/write-process/p/downgrade"),
     ("PUT", "/v1/distributed_lock/report/read-process/p"),
     ("PUT", "/v1/distributed_lock/report/read-process/p/refresh"),
     ("DELETE", "/v1/distributed_lock/report/read-process/p"),
@@ -81,7 +84,7 @@ fn every_call_refuses_what_it_does_not_take() {
     let target = "/v1/distributed_lock/new?timeout=5";
     service.call("POST", target).refusal(400, "unknown_parameter");
     service.call("GET", "/v1/distributed_lock/new").refusal(404, "no_such_lock");
-    let target = "/v1/distributed_lock/report/read-process/p?is_exclusive=true";
+    let target = "/v1/distributed_lock/report/read-process/p?force=true";
     service.call("PUT", target).refusal(400, "unknown_parameter");
 }
 
@@ -170,7 +173,10 @@ fn a_long_text_of_the_caller_is_not_repeated_whole() {
 fn a_wrong_method_is_told_the_right_ones() {
     let service = Service::start();
     for (method, target, allowed) in [
-        ("DELETE", "/v1/distributed_lock/report", vec!["GET", "HEAD", "POST"]),
+        ("PUT", "/v1/distributed_lock/report", vec!["DELETE", "GET", "HEAD", "POST"]),
+        ("POST", "/v1/distributed_lock", vec!["GET", "HEAD"]),
+        ("GET", "/v1/acquire", vec!["POST"]),
+        ("POST", "/v1/process/p", vec!["DELETE", "GET", "HEAD"]),
         ("POST", "/v1/distributed_lock/report/read-process/p", vec!["DELETE", "PUT"]),
         ("DELETE", "/v1/distributed_lock/report/read-process/p/refresh", vec!["PUT"]),
         ("GET", "/v1/distributed_lock/report/write-process/p", vec!["DELETE", "PUT"]),

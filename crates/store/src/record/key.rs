@@ -12,15 +12,8 @@ pub(super) fn encode(key: &RowKey) -> Vec<u8> {
         RowKey::Lock(namespace, lock_id) => {
             join(&mut bytes, &["lock", namespace.as_str(), lock_id.as_str()]);
         }
-        RowKey::Hold(hold) => {
-            let HoldKey { namespace, lock_id, mode, process_id } = hold;
-            let mode = match mode {
-                Mode::Read => "r",
-                Mode::Write => "w",
-            };
-            let parts = ["hold", namespace.as_str(), lock_id.as_str(), mode, process_id.as_str()];
-            join(&mut bytes, &parts);
-        }
+        RowKey::Hold(hold) => join_hold(&mut bytes, "hold", hold),
+        RowKey::Release(hold) => join_hold(&mut bytes, "release", hold),
         RowKey::Key(key_id) => join(&mut bytes, &["key", key_id.as_str()]),
         RowKey::Sequence => bytes.extend_from_slice(SEQUENCE.as_bytes()),
     }
@@ -36,12 +29,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<RowKey> {
     let mut parts = text.split('/');
     let kind = parts.next()?;
     let mut name = || parts.next().and_then(unescape);
-    let key = match kind {
-        "lock" => {
-            let namespace = Namespace::parse(&name()?).ok()?;
-            RowKey::Lock(namespace, LockId::parse(&name()?).ok()?)
-        }
-        "hold" => RowKey::Hold(HoldKey {
+    let mut hold = || {
+        Some(HoldKey {
             namespace: Namespace::parse(&name()?).ok()?,
             lock_id: LockId::parse(&name()?).ok()?,
             mode: match name()?.as_ref() {
@@ -50,11 +39,28 @@ pub(super) fn decode(bytes: &[u8]) -> Option<RowKey> {
                 _ => return None,
             },
             process_id: ProcessId::parse(&name()?).ok()?,
-        }),
+        })
+    };
+    let key = match kind {
+        "hold" => RowKey::Hold(hold()?),
+        "release" => RowKey::Release(hold()?),
+        "lock" => {
+            let namespace = Namespace::parse(&name()?).ok()?;
+            RowKey::Lock(namespace, LockId::parse(&name()?).ok()?)
+        }
         "key" => RowKey::Key(KeyId::parse(&name()?).ok()?),
         _ => return None,
     };
     parts.next().is_none().then_some(key)
+}
+
+fn join_hold(bytes: &mut Vec<u8>, kind: &str, hold: &HoldKey) {
+    let HoldKey { namespace, lock_id, mode, process_id } = hold;
+    let mode = match mode {
+        Mode::Read => "r",
+        Mode::Write => "w",
+    };
+    join(bytes, &[kind, namespace.as_str(), lock_id.as_str(), mode, process_id.as_str()]);
 }
 
 fn join(bytes: &mut Vec<u8>, parts: &[&str]) {

@@ -1,6 +1,6 @@
 use leasehold_core::{
-    ApiKey, FencingToken, HoldKey, KeyHash, KeyId, LockId, LockUid, Mode, Namespace, ProcessId,
-    Role, Row, RowKey, TimeoutSecs, Wall,
+    ApiKey, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind, LockUid, Mode,
+    Namespace, Note, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
 };
 use proptest::prelude::*;
 
@@ -10,63 +10,125 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn unhex(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
 fn namespace() -> Namespace {
     Namespace::parse("default").unwrap()
 }
 
-fn golden_hold() -> Row {
-    Row::Hold {
-        hold: HoldKey {
-            namespace: namespace(),
-            lock_id: LockId::parse("deploy/prod").unwrap(),
-            mode: Mode::Write,
-            process_id: ProcessId::parse("100%").unwrap(),
-        },
-        token: FencingToken::new(300).unwrap(),
-        timeout: TimeoutSecs::new(60).unwrap(),
-        acquired_at: Wall(1_700_000_000_000),
+fn golden_hold_key() -> HoldKey {
+    HoldKey {
+        namespace: namespace(),
+        lock_id: LockId::parse("deploy/prod").unwrap(),
+        mode: Mode::Write,
+        process_id: ProcessId::parse("100%").unwrap(),
     }
 }
 
-fn golden_rows() -> [(Row, &'static str, &'static str); 4] {
+fn golden_hold_with(note: Option<Note>, idempotency_key: Option<IdempotencyKey>) -> Row {
+    Row::Hold {
+        hold: golden_hold_key(),
+        token: FencingToken::new(300).unwrap(),
+        timeout: TimeoutSecs::new(60).unwrap(),
+        acquired_at: Wall(1_700_000_000_000),
+        note,
+        idempotency_key,
+    }
+}
+
+fn golden_hold() -> Row {
+    golden_hold_with(
+        Some(Note::parse("deploy 4711").unwrap()),
+        Some(IdempotencyKey::parse("once").unwrap()),
+    )
+}
+
+fn golden_lock(kind: LockKind) -> Row {
+    Row::Lock {
+        namespace: namespace(),
+        lock_id: LockId::parse("deploy").unwrap(),
+        uid: LockUid([7; 16]),
+        kind,
+        created_at: Wall(1_700_000_000_000),
+        updated_at: Wall(1_700_000_000_001),
+    }
+}
+
+fn golden_key() -> Row {
+    Row::Key(ApiKey {
+        key_id: KeyId::parse("k1").unwrap(),
+        namespace: namespace(),
+        role: Role::Admin,
+        label: "ci".to_owned(),
+        hash: KeyHash([9; 32]),
+        created_at: Wall(0),
+    })
+}
+
+/// Rows, their keys, and their values in version 2.
+fn golden_rows() -> [(Row, &'static str, &'static str); 5] {
+    let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
     [
         (
-            Row::Lock {
-                namespace: namespace(),
-                lock_id: LockId::parse("deploy").unwrap(),
-                uid: LockUid([7; 16]),
-                is_write_exclusive: true,
-                created_at: Wall(1_700_000_000_000),
-                updated_at: Wall(1_700_000_000_001),
-            },
+            golden_lock(semaphore),
             "lock/default/deploy",
-            "01070707070707070707070707070707070180a0abfef96282a0abfef962f1a4da1e",
+            "020707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962088631fb",
         ),
-        (golden_hold(), "hold/default/deploy%2Fprod/w/100%25", "01ac023c80a0abfef96259c96f6f"),
         (
-            Row::Key(ApiKey {
-                key_id: KeyId::parse("k1").unwrap(),
-                namespace: namespace(),
-                role: Role::Admin,
-                label: "ci".to_owned(),
-                hash: KeyHash([9; 32]),
-                created_at: Wall(0),
-            }),
-            "key/k1",
-            "010764656661756c74020263690909090909090909090909090909090909090909090909090909090909090909005ddf5108",
+            golden_hold(),
+            "hold/default/deploy%2Fprod/w/100%25",
+            "02ac023c80a0abfef962010b6465706c6f79203437313101046f6e6365746f8bce",
         ),
-        (Row::Sequence(FencingToken::MAX), "meta/sequence", "01ffffffffffffff0f039efa07"),
+        (
+            Row::Release {
+                hold: golden_hold_key(),
+                idempotency_key: IdempotencyKey::parse("once").unwrap(),
+                number: 300,
+            },
+            "release/default/deploy%2Fprod/w/100%25",
+            "02046f6e6365ac02205256e3",
+        ),
+        (
+            golden_key(),
+            "key/k1",
+            "020764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900e8730b88",
+        ),
+        (Row::Sequence(FencingToken::MAX), "meta/sequence", "02ffffffffffffff0fc6a2773e"),
     ]
 }
 
-/// What is on disk today must be readable tomorrow: these bytes never change for version 1.
+/// What is on disk today must be readable tomorrow: these bytes never change for version 2.
 #[test]
-fn golden_bytes_of_version_1() {
+fn golden_bytes_of_version_2() {
     for (row, key, value) in golden_rows() {
         let (stored_key, stored_value) = encode(&row).unwrap();
         assert_eq!(String::from_utf8(stored_key.clone()).unwrap(), key);
         assert_eq!(hex(&stored_value), value, "{key}");
         assert_eq!(decode(&stored_key, &stored_value), Ok(row));
+    }
+}
+
+/// Version 1 knew neither semaphores nor notes. A directory of that time opens as it was.
+#[test]
+fn golden_bytes_of_version_1_are_still_read() {
+    let exclusive = LockKind { max_writers: Some(1), ..LockKind::default() };
+    let golden = [
+        (
+            golden_lock(exclusive),
+            "01070707070707070707070707070707070180a0abfef96282a0abfef962f1a4da1e",
+        ),
+        (golden_hold_with(None, None), "01ac023c80a0abfef96259c96f6f"),
+        (
+            golden_key(),
+            "010764656661756c74020263690909090909090909090909090909090909090909090909090909090909090909005ddf5108",
+        ),
+        (Row::Sequence(FencingToken::MAX), "01ffffffffffffff0f039efa07"),
+    ];
+    for (row, value) in golden {
+        assert_eq!(decode(&encode_key(&row.key()), &unhex(value)), Ok(row));
     }
 }
 
@@ -129,12 +191,13 @@ fn i2_every_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn a_later_version_is_named_with_the_known_one() {
+fn a_later_version_is_named_with_the_known_ones() {
     let key = b"meta/sequence";
-    let mut value = vec![2, 1];
+    let mut value = vec![3, 1];
     seal(key, &mut value);
     let error = decode(key, &value).unwrap_err();
-    let text = "row \"meta/sequence\" is in version 2; this version of Leasehold reads version 1";
+    let text =
+        "row \"meta/sequence\" is in version 3; this version of Leasehold reads versions 1 to 2";
     assert_eq!(error.to_string(), text);
 }
 
@@ -155,29 +218,54 @@ fn id() -> impl Strategy<Value = String> {
 }
 
 fn rows() -> impl Strategy<Value = Row> {
-    let lock = (id(), any::<[u8; 16]>(), any::<bool>(), any::<i64>(), any::<i64>()).prop_map(
-        |(lock_id, uid, is_write_exclusive, created_at, updated_at)| Row::Lock {
+    let kind = (any::<Option<u32>>(), any::<Option<u32>>(), any::<bool>()).prop_map(
+        |(max_readers, max_writers, is_ephemeral)| LockKind {
+            max_readers,
+            max_writers,
+            is_ephemeral,
+        },
+    );
+    let lock = (id(), any::<[u8; 16]>(), kind, any::<i64>(), any::<i64>()).prop_map(
+        |(lock_id, uid, kind, created_at, updated_at)| Row::Lock {
             namespace: namespace(),
             lock_id: LockId::parse(&lock_id).unwrap(),
             uid: LockUid(uid),
-            is_write_exclusive,
+            kind,
             created_at: Wall(created_at),
             updated_at: Wall(updated_at),
         },
     );
-    let hold = (id(), id(), any::<bool>(), 0..1_u64 << 53, 1..u32::MAX, any::<i64>()).prop_map(
-        |(lock_id, process_id, writes, token, timeout, acquired_at)| Row::Hold {
-            hold: HoldKey {
-                namespace: namespace(),
-                lock_id: LockId::parse(&lock_id).unwrap(),
-                mode: if writes { Mode::Write } else { Mode::Read },
-                process_id: ProcessId::parse(&process_id).unwrap(),
-            },
+    let hold_key = || {
+        (id(), id(), any::<bool>()).prop_map(|(lock_id, process_id, writes)| HoldKey {
+            namespace: namespace(),
+            lock_id: LockId::parse(&lock_id).unwrap(),
+            mode: if writes { Mode::Write } else { Mode::Read },
+            process_id: ProcessId::parse(&process_id).unwrap(),
+        })
+    };
+    let marks = (proptest::option::of("[a-z ]{0,40}"), proptest::option::of(id())).prop_map(
+        |(note, key)| {
+            (
+                note.map(|text| Note::parse(&text).unwrap()),
+                key.map(|text| IdempotencyKey::parse(&text).unwrap()),
+            )
+        },
+    );
+    let hold = (hold_key(), 0..1_u64 << 53, 1..u32::MAX, any::<i64>(), marks).prop_map(
+        |(hold, token, timeout, acquired_at, (note, idempotency_key))| Row::Hold {
+            hold,
             token: FencingToken::new(token).unwrap(),
             timeout: TimeoutSecs::new(timeout).unwrap(),
             acquired_at: Wall(acquired_at),
+            note,
+            idempotency_key,
         },
     );
+    let release = (hold_key(), id(), any::<u64>()).prop_map(|(hold, key, number)| Row::Release {
+        hold,
+        idempotency_key: IdempotencyKey::parse(&key).unwrap(),
+        number,
+    });
     let key = ("[a-z0-9][a-z0-9._-]{0,20}", ".{0,60}", any::<[u8; 32]>(), 0..3_u8).prop_map(
         |(key_id, label, hash, role)| {
             Row::Key(ApiKey {
@@ -190,7 +278,7 @@ fn rows() -> impl Strategy<Value = Row> {
             })
         },
     );
-    prop_oneof![lock, hold, key]
+    prop_oneof![lock, hold, release, key]
 }
 
 proptest! {
@@ -215,7 +303,7 @@ proptest! {
 
     /// Past the checksum, too: bytes that were sealed but never encoded.
     #[test]
-    fn arbitrary_sealed_bytes_never_panic(which in 0..4_usize, mut body in any::<Vec<u8>>()) {
+    fn arbitrary_sealed_bytes_never_panic(which in 0..5_usize, mut body in any::<Vec<u8>>()) {
         let (row, _, _) = &golden_rows()[which];
         let key = encode_key(&row.key());
         body.insert(0, VERSION);

@@ -1,18 +1,22 @@
 //! Row values as bytes. What the key says is not said again.
 
 use leasehold_core::{
-    ApiKey, FencingToken, HoldKey, KeyHash, KeyId, LockId, LockUid, MAX_LABEL_BYTES, Namespace,
-    Role, Row, RowKey, TimeoutSecs, Wall,
+    ApiKey, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind, LockUid,
+    MAX_LABEL_BYTES, Namespace, Note, Role, Row, RowKey, TimeoutSecs, Wall,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{RecordError, printable, seal, unseal};
 
 /// Version of the values that are written. A new version keeps a reader for the ones before it.
-pub const VERSION: u8 = 1;
+///
+/// 1: the first. 2: locks know how many readers and writers they permit and whether they are ephemeral,
+/// holds have notes and idempotency keys; releases are rows.
+pub const VERSION: u8 = 2;
 
-#[derive(Serialize, Deserialize)]
-struct LockFacts {
+/// A lock as version 1 knew it.
+#[derive(Deserialize)]
+struct LockFacts1 {
     uid: [u8; 16],
     is_write_exclusive: bool,
     created_at_ms: i64,
@@ -20,10 +24,61 @@ struct LockFacts {
 }
 
 #[derive(Serialize, Deserialize)]
-struct HoldFacts {
+struct LockFacts {
+    uid: [u8; 16],
+    max_readers: Option<u32>,
+    max_writers: Option<u32>,
+    is_ephemeral: bool,
+    created_at_ms: i64,
+    updated_at_ms: i64,
+}
+
+impl From<LockFacts1> for LockFacts {
+    fn from(old: LockFacts1) -> Self {
+        Self {
+            uid: old.uid,
+            max_readers: None,
+            max_writers: old.is_write_exclusive.then_some(1),
+            is_ephemeral: false,
+            created_at_ms: old.created_at_ms,
+            updated_at_ms: old.updated_at_ms,
+        }
+    }
+}
+
+/// A hold as version 1 knew it.
+#[derive(Deserialize)]
+struct HoldFacts1 {
     token: u64,
     timeout_secs: u32,
     acquired_at_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HoldFacts<'a> {
+    token: u64,
+    timeout_secs: u32,
+    acquired_at_ms: i64,
+    note: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
+}
+
+impl From<HoldFacts1> for HoldFacts<'_> {
+    fn from(old: HoldFacts1) -> Self {
+        Self {
+            token: old.token,
+            timeout_secs: old.timeout_secs,
+            acquired_at_ms: old.acquired_at_ms,
+            note: None,
+            idempotency_key: None,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReleaseFacts<'a> {
+    idempotency_key: &'a str,
+    number: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,21 +101,29 @@ enum StoredRole {
 pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
     let body = Vec::with_capacity(64);
     match row {
-        Row::Lock { uid, is_write_exclusive, created_at, updated_at, namespace: _, lock_id: _ } => {
+        Row::Lock { uid, kind, created_at, updated_at, namespace: _, lock_id: _ } => {
             let facts = LockFacts {
                 uid: uid.0,
-                is_write_exclusive: *is_write_exclusive,
+                max_readers: kind.max_readers,
+                max_writers: kind.max_writers,
+                is_ephemeral: kind.is_ephemeral,
                 created_at_ms: created_at.0,
                 updated_at_ms: updated_at.0,
             };
             write(&facts, key, body)
         }
-        Row::Hold { token, timeout, acquired_at, hold: _ } => {
+        Row::Hold { token, timeout, acquired_at, note, idempotency_key, hold: _ } => {
             let facts = HoldFacts {
                 token: token.get(),
                 timeout_secs: timeout.get(),
                 acquired_at_ms: acquired_at.0,
+                note: note.as_ref().map(Note::as_str),
+                idempotency_key: idempotency_key.as_ref().map(IdempotencyKey::as_str),
             };
+            write(&facts, key, body)
+        }
+        Row::Release { idempotency_key, number, hold: _ } => {
+            let facts = ReleaseFacts { idempotency_key: idempotency_key.as_str(), number: *number };
             write(&facts, key, body)
         }
         Row::Key(ApiKey { namespace, role, label, hash, created_at, key_id: _ }) => {
@@ -94,16 +157,25 @@ fn write<T: Serialize>(facts: &T, key: &[u8], mut body: Vec<u8>) -> Result<Vec<u
 pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, RecordError> {
     let body = unseal(key, value)?;
     let malformed = |what| RecordError::Malformed { key: printable(key), what };
-    let facts = match body.split_first() {
-        Some((&VERSION, facts)) => facts,
+    let (version, facts) = match body.split_first() {
+        Some((&version @ (1 | VERSION), facts)) => (version, facts),
         Some((&found, _)) => {
             return Err(RecordError::UnknownVersion { key: printable(key), found });
         }
         None => return Err(RecordError::TooShort { key: printable(key), len: value.len() }),
     };
     match row_key {
-        RowKey::Lock(namespace, lock_id) => read_lock(namespace, lock_id, facts),
-        RowKey::Hold(hold) => read_hold(hold, facts),
+        RowKey::Lock(namespace, lock_id) => match version {
+            1 => read::<LockFacts1>(facts).map(LockFacts::from),
+            _ => read(facts),
+        }
+        .map(|facts| lock_row(namespace, lock_id, &facts)),
+        RowKey::Hold(hold) => match version {
+            1 => read::<HoldFacts1>(facts).map(HoldFacts::from),
+            _ => read(facts),
+        }
+        .and_then(|facts| hold_row(hold, &facts)),
+        RowKey::Release(hold) => read(facts).and_then(|facts| release_row(hold, &facts)),
         RowKey::Key(key_id) => read_key(key_id, facts),
         RowKey::Sequence => read(facts).and_then(read_token).map(Row::Sequence),
     }
@@ -125,26 +197,40 @@ fn read_token(number: u64) -> Result<FencingToken, Misfit> {
     FencingToken::new(number).ok_or("its fencing token is past the highest")
 }
 
-fn read_lock(namespace: Namespace, lock_id: LockId, facts: &[u8]) -> Result<Row, Misfit> {
-    let LockFacts { uid, is_write_exclusive, created_at_ms, updated_at_ms } = read(facts)?;
-    Ok(Row::Lock {
+fn lock_row(namespace: Namespace, lock_id: LockId, facts: &LockFacts) -> Row {
+    Row::Lock {
         namespace,
         lock_id,
-        uid: LockUid(uid),
-        is_write_exclusive,
-        created_at: Wall(created_at_ms),
-        updated_at: Wall(updated_at_ms),
+        uid: LockUid(facts.uid),
+        kind: LockKind {
+            max_readers: facts.max_readers,
+            max_writers: facts.max_writers,
+            is_ephemeral: facts.is_ephemeral,
+        },
+        created_at: Wall(facts.created_at_ms),
+        updated_at: Wall(facts.updated_at_ms),
+    }
+}
+
+fn hold_row(hold: HoldKey, facts: &HoldFacts<'_>) -> Result<Row, Misfit> {
+    let note = facts.note.map(Note::parse).transpose();
+    Ok(Row::Hold {
+        hold,
+        token: read_token(facts.token)?,
+        timeout: TimeoutSecs::new(facts.timeout_secs).ok_or("its timeout is zero")?,
+        acquired_at: Wall(facts.acquired_at_ms),
+        note: note.map_err(|_| "its note was never accepted")?,
+        idempotency_key: facts.idempotency_key.map(read_idempotency_key).transpose()?,
     })
 }
 
-fn read_hold(hold: HoldKey, facts: &[u8]) -> Result<Row, Misfit> {
-    let HoldFacts { token, timeout_secs, acquired_at_ms } = read(facts)?;
-    Ok(Row::Hold {
-        hold,
-        token: read_token(token)?,
-        timeout: TimeoutSecs::new(timeout_secs).ok_or("its timeout is zero")?,
-        acquired_at: Wall(acquired_at_ms),
-    })
+fn release_row(hold: HoldKey, facts: &ReleaseFacts<'_>) -> Result<Row, Misfit> {
+    let idempotency_key = read_idempotency_key(facts.idempotency_key)?;
+    Ok(Row::Release { hold, idempotency_key, number: facts.number })
+}
+
+fn read_idempotency_key(text: &str) -> Result<IdempotencyKey, Misfit> {
+    IdempotencyKey::parse(text).map_err(|_| "its idempotency key was never accepted")
 }
 
 fn read_key(key_id: KeyId, facts: &[u8]) -> Result<Row, Misfit> {

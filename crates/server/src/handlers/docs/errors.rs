@@ -21,7 +21,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Explains every `code`; the `type` of a refusal leads here.",
     needs: None,
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Text(HTML)),
     refusals: &[],
 };

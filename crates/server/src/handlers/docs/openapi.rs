@@ -20,7 +20,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Describes every call, for people and for generators of clients.",
     needs: None,
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Text(JSON)),
     refusals: &[],
 };

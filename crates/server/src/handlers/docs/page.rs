@@ -16,7 +16,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "The interactive page: every call can be tried with a key. `/` and `/docs` lead here.",
     needs: None,
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Text(HTML)),
     refusals: &[],
 };

@@ -3,21 +3,28 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use leasehold_core::{Command, Detail, Mode, Role};
+use leasehold_core::{Acquire, Command, HoldKey, Mode, Role, Terms, Want};
 
-use super::{READ_PROCESS, WRITE_PROCESS, submit};
+use super::{READ_PROCESS, WRITE_PROCESS, submit_for_grant};
+use crate::asked_kind::AskedKind;
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape, TIMEOUT_SECONDS};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::parameter::{
+    CREATE_IF_MISSING, EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS, NOTE, TIMEOUT_SECONDS,
+    WAIT_SECONDS,
+};
 use crate::problem::Problem;
-use crate::state::ApiState;
+use crate::state::{Api, ApiState};
 
 pub(crate) static READ: Endpoint = Endpoint {
     operation: "acquire_read",
     path: READ_PROCESS,
     summary: "Acquire for reading",
-    description: "Takes a shared hold: beside other readers, never beside a writer. The process's \
-                  entry in the reply carries its `fencing_token`.",
+    description: "Takes a shared hold: beside other readers, never beside a writer, and never ahead \
+                  of somebody who stands in line. The reply is the lock, with the `fencing_token` of \
+                  the caller's own hold. A request with the `Idempotency-Key` of the one that was \
+                  granted gets the same grant again.",
     ..WRITE_ENDPOINT
 };
 
@@ -29,19 +36,36 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     noun: Noun::Hold,
     operation: "acquire_write",
     summary: "Acquire for writing",
-    description: "Takes a hold that excludes readers, and other writers where the lock is \
-                  write-exclusive. The process's entry in the reply carries its `fencing_token`.",
+    description: "Takes a hold that excludes readers, and other writers as far as the lock's \
+                  `max_writers` says, and never ahead of somebody who stands in line. The reply is the \
+                  lock, with the `fencing_token` of the caller's own hold. A request with the \
+                  `Idempotency-Key` of the one that was granted gets the same grant again.",
     needs: Some(Role::Write),
-    parameters: &[&TIMEOUT_SECONDS],
-    can_be_minimal: true,
-    success: (StatusCode::OK, Shape::Lock),
+    parameters: &[
+        &TIMEOUT_SECONDS,
+        &WAIT_SECONDS,
+        &NOTE,
+        &CREATE_IF_MISSING,
+        &IS_EXCLUSIVE,
+        &MAX_WRITERS,
+        &MAX_READERS,
+        &EPHEMERAL,
+    ],
+    headers: &[Header::Prefer, Header::IdempotencyKey],
+    success: (StatusCode::OK, Shape::GrantedLock),
     refusals: &[
         ErrorCode::InvalidId,
         ErrorCode::NoSuchLock,
         ErrorCode::Held,
+        ErrorCode::WaitTimedOut,
+        ErrorCode::Deadlock,
+        ErrorCode::AlreadyWaiting,
+        ErrorCode::Superseded,
+        ErrorCode::TooManyWaiters,
         ErrorCode::AlreadyHeld,
         ErrorCode::TimeoutTooLong,
         ErrorCode::TooManyHolders,
+        ErrorCode::TooManyLocks,
         ErrorCode::TokensExhausted,
     ],
 };
@@ -50,19 +74,39 @@ pub(crate) async fn read(
     State(api): State<ApiState>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (command, detail) = parse(&Call::open(&api, &READ, &request)?, Mode::Read)?;
-    submit(&api, command, detail).await
+    acquire(&api, &READ, request, Mode::Read).await
 }
 
 pub(crate) async fn write(
     State(api): State<ApiState>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (command, detail) = parse(&Call::open(&api, &WRITE, &request)?, Mode::Write)?;
-    submit(&api, command, detail).await
+    acquire(&api, &WRITE, request, Mode::Write).await
 }
 
-fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
-    let (hold, timeout, detail) = (call.hold(mode)?, call.query.timeout()?, call.detail());
-    Ok((Command::Acquire { hold, timeout, detail }, detail))
+async fn acquire(
+    api: &Api,
+    endpoint: &'static Endpoint,
+    request: Request,
+    mode: Mode,
+) -> Result<Response, Problem> {
+    let arrived = api.engine.now().mono;
+    let acquire = parse(&Call::open(api, endpoint, &request)?, mode)?;
+    // A body that nobody reads would keep the connection from seeing that a waiting client is gone.
+    drop(request);
+    let detail = acquire.terms.detail;
+    submit_for_grant(api, Command::Acquire(acquire), detail, arrived).await
+}
+
+fn parse(call: &Call<'_>, mode: Mode) -> Result<Acquire, Problem> {
+    let HoldKey { namespace, lock_id, mode, process_id } = call.hold(mode)?;
+    let create = call.query.flag(&CREATE_IF_MISSING)?;
+    let create_if_missing = AskedKind::of(&call.query)?.if_missing(create)?;
+    Ok(Acquire {
+        namespace,
+        process_id,
+        wants: vec![Want { lock_id, mode, create_if_missing }],
+        terms: Terms { idempotency_key: call.idempotency_key()?, ..call.terms()? },
+        wait: call.wait()?,
+    })
 }

@@ -7,8 +7,9 @@ use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::{READ_PROCESS_REFRESH, WRITE_PROCESS_REFRESH, submit};
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape, TIMEOUT_SECONDS};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::parameter::{FENCING_TOKEN, TIMEOUT_SECONDS};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -30,13 +31,14 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     description: "Starts the hold's timeout anew, with the length given here. What has expired or \
                   was released is never acquired again this way: the reply is 409 `not_held`.",
     needs: Some(Role::Write),
-    parameters: &[&TIMEOUT_SECONDS],
-    can_be_minimal: true,
+    parameters: &[&TIMEOUT_SECONDS, &FENCING_TOKEN],
+    headers: &[Header::Prefer],
     success: (StatusCode::OK, Shape::Lock),
     refusals: &[
         ErrorCode::InvalidId,
         ErrorCode::NoSuchLock,
         ErrorCode::NotHeld,
+        ErrorCode::StaleToken,
         ErrorCode::TimeoutTooLong,
     ],
 };
@@ -58,6 +60,6 @@ pub(crate) async fn write(
 }
 
 fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
-    let (hold, timeout, detail) = (call.hold(mode)?, call.query.timeout()?, call.detail());
-    Ok((Command::Refresh { hold, timeout, detail }, detail))
+    let (hold, token, detail) = (call.hold(mode)?, call.token()?, call.detail());
+    Ok((Command::Refresh { hold, token, timeout: call.query.timeout()?, detail }, detail))
 }

@@ -7,8 +7,9 @@ use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::{READ_PROCESS, WRITE_PROCESS, submit};
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::parameter::FENCING_TOKEN;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -27,12 +28,19 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     noun: Noun::Hold,
     operation: "release_write",
     summary: "Release a write hold",
-    description: "Gives the hold back. Once this is answered the next process may have the lock.",
+    description: "Gives the hold back; the next in line has the lock at once. A request with the \
+                  `Idempotency-Key` of one that was answered gets the same answer again, and does not \
+                  end a hold that the process took since.",
     needs: Some(Role::Write),
-    parameters: &[],
-    can_be_minimal: true,
+    parameters: &[&FENCING_TOKEN],
+    headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Lock),
-    refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock, ErrorCode::NothingToRelease],
+    refusals: &[
+        ErrorCode::InvalidId,
+        ErrorCode::NoSuchLock,
+        ErrorCode::NothingToRelease,
+        ErrorCode::StaleToken,
+    ],
 };
 
 pub(crate) async fn read(
@@ -52,6 +60,7 @@ pub(crate) async fn write(
 }
 
 fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
-    let (hold, detail) = (call.hold(mode)?, call.detail());
-    Ok((Command::Release { hold, detail }, detail))
+    let (hold, token, detail) = (call.hold(mode)?, call.token()?, call.detail());
+    let idempotency_key = call.idempotency_key()?;
+    Ok((Command::Release { hold, token, idempotency_key, detail }, detail))
 }

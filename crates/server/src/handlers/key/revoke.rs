@@ -25,7 +25,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   held until it is released or expires.",
     needs: Some(Role::Admin),
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Key),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchKey],
 };
@@ -37,7 +37,7 @@ pub(crate) async fn handle(
     let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
     match api.engine.submit(command).await? {
         Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),
-        other @ (Reply::Lock(_) | Reply::Keys(_)) => Err(mismatched(&other)),
+        other => Err(mismatched(&other)),
     }
 }
 

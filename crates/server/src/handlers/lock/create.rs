@@ -3,12 +3,14 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use leasehold_core::{Command, LockUid, Reply, Role};
+use leasehold_core::{Command, Reply, Role};
 
+use crate::asked_kind::AskedKind;
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, IS_EXCLUSIVE, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::handlers::mismatched;
+use crate::parameter::{EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS};
 use crate::problem::Problem;
 use crate::reply;
 use crate::state::ApiState;
@@ -22,8 +24,8 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Create a lock",
     description: "Makes a lock that does not exist yet. It is free until a process acquires it.",
     needs: Some(Role::Write),
-    parameters: &[&IS_EXCLUSIVE],
-    can_be_minimal: false,
+    parameters: &[&IS_EXCLUSIVE, &MAX_WRITERS, &MAX_READERS, &EPHEMERAL],
+    headers: &[],
     success: (StatusCode::CREATED, Shape::Lock),
     refusals: &[ErrorCode::InvalidId, ErrorCode::LockExists, ErrorCode::TooManyLocks],
 };
@@ -35,7 +37,7 @@ pub(crate) async fn handle(
     let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(reply::json(StatusCode::CREATED, &Lock::from(&lock))),
-        other @ (Reply::Key(_) | Reply::Keys(_)) => Err(mismatched(&other)),
+        other => Err(mismatched(&other)),
     }
 }
 
@@ -43,7 +45,6 @@ fn parse(call: &Call<'_>) -> Result<Command, Problem> {
     Ok(Command::CreateLock {
         namespace: call.caller.namespace.clone(),
         lock_id: call.lock_id()?,
-        uid: LockUid(uuid::Uuid::new_v4().into_bytes()),
-        is_write_exclusive: call.query.is_exclusive()?,
+        new: AskedKind::of(&call.query)?.new_lock()?,
     })
 }

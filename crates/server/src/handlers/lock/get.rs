@@ -23,7 +23,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Shows a lock with all its holders. What it shows is durable.",
     needs: Some(Role::Read),
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Lock),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock],
 };
@@ -35,7 +35,7 @@ pub(crate) async fn handle(
     let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(reply::json(StatusCode::OK, &Lock::from(&lock))),
-        other @ (Reply::Key(_) | Reply::Keys(_)) => Err(mismatched(&other)),
+        other => Err(mismatched(&other)),
     }
 }
 

@@ -1,4 +1,6 @@
 //! Locks as such.
 
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod get;
+pub(crate) mod list;

@@ -19,7 +19,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Answers while the process serves. Whether calls to locks are answered: `/readyz`.",
     needs: None,
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Health),
     refusals: &[],
 };

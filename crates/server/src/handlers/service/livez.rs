@@ -17,7 +17,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "200 while the process serves at all. If it fails, restart the process.",
     needs: None,
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Text(TEXT)),
     refusals: &[],
 };

@@ -20,7 +20,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   text format of Prometheus.",
     needs: None,
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Text(EXPOSITION)),
     refusals: &[],
 };

@@ -22,7 +22,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   to it meanwhile.",
     needs: None,
     parameters: &[],
-    can_be_minimal: false,
+    headers: &[],
     success: (StatusCode::OK, Shape::Readiness),
     refusals: &[ErrorCode::NotReady, ErrorCode::Draining],
 };

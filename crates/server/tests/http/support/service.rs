@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use leasehold_engine::{Engine, Role, Settings, SystemClock};
 use leasehold_server::listen::{ListenSettings, serve};
 use leasehold_server::{
     MetricsHandle, ServerSettings, api_router, credentials, install_metrics, probe_router,
 };
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -127,6 +129,26 @@ impl Service {
     pub(crate) fn post_as(&self, key: &str, target: &str, body: &str) -> Reply {
         let headers = [("x-api-key", key), ("content-type", "application/json")];
         client::send(self.address, "POST", target, &headers, body)
+    }
+
+    /// A call that is under way.
+    pub(crate) fn begin(&self, method: &str, target: &str) -> JoinHandle<Reply> {
+        let (address, method, target) = (self.address, method.to_owned(), target.to_owned());
+        thread::spawn(move || client::send(address, &method, &target, &[], ""))
+    }
+
+    /// Who waits, once so many places in line are taken.
+    #[track_caller]
+    pub(crate) fn waits(&self, count: usize) -> Vec<Value> {
+        let began = Instant::now();
+        loop {
+            let waits = self.call("GET", "/v1/waits").ok(200)["waits"].as_array().unwrap().clone();
+            if waits.len() == count {
+                return waits;
+            }
+            assert!(began.elapsed() < Duration::from_secs(5), "not {count}: {waits:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Makes a lock.

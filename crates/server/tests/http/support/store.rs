@@ -36,6 +36,11 @@ impl MoodyStore {
         self.mood.send_replace(mood);
     }
 
+    /// Whether a commit is under way that waits for the mood to change.
+    pub(crate) fn is_hanging(&self) -> bool {
+        self.mood.receiver_count() > 0
+    }
+
     /// The mood, once it is another than to hang.
     async fn settled(&self) -> Mood {
         *self.mood.subscribe().wait_for(|mood| *mood != Mood::Hangs).await.unwrap()

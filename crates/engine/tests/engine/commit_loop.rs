@@ -1,15 +1,11 @@
 //! What the commit loop promises when the store works, fails, lies still or is taken over.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may give up")]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Service, acquire, create, hold};
 use leasehold_core::{FencingToken, LockState, Refusal, Row};
 use leasehold_engine::{Clock, Engine, Failure, Role, Settings, SystemClock};
 use leasehold_store::{Fault, FaultyStore, Store};
-use support::{Service, acquire, create};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -225,13 +221,12 @@ async fn rows_that_break_a_promise_stop_the_loop_and_readiness_says_why() {
     let epoch = store.claim().await.unwrap();
     let mut batch = leasehold_core::Batch::default();
     batch.put(Row::Hold {
-        hold: match acquire("ghost", "alice", 60) {
-            leasehold_core::Command::Acquire { hold, .. } => hold,
-            other => panic!("{other:?}"),
-        },
+        hold: hold("ghost", "alice"),
         token: FencingToken::new(1).unwrap(),
         timeout: leasehold_core::TimeoutSecs::new(60).unwrap(),
         acquired_at: leasehold_core::Wall(0),
+        note: None,
+        idempotency_key: None,
     });
     store.commit(epoch, &batch).await.unwrap();
 

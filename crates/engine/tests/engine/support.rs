@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use leasehold_core::{
-    Command, Detail, HoldKey, LockId, LockUid, LockView, Mode, Mono, Namespace, Now, ProcessId,
-    Reply, TimeoutSecs, Wall,
+    Acquire, Command, Detail, HoldKey, LockId, LockKind, LockUid, LockView, Mode, Mono, Namespace,
+    NewLock, Now, ProcessId, Reply, Terms, TimeoutSecs, Wall, Want,
 };
 use leasehold_engine::{Clock, Engine, Failure, Role, Settings};
 use leasehold_store::{Faults, FaultyStore};
@@ -81,8 +81,15 @@ impl Service {
         process: &str,
         secs: u32,
     ) -> Result<u64, Failure> {
-        let view = self.lock(acquire(lock, process, secs)).await?;
-        Ok(view.writers[0].token.get())
+        self.grant(acquire(lock, process, secs)).await
+    }
+
+    /// The token of an acquire, waiting or not.
+    pub(crate) async fn grant(&self, command: Command) -> Result<u64, Failure> {
+        match self.engine.submit(command).await? {
+            Reply::Granted(grants) => Ok(grants[0].hold.token.get()),
+            other => panic!("expected a grant, got {other:?}"),
+        }
     }
 
     pub(crate) async fn refresh(
@@ -92,11 +99,13 @@ impl Service {
         secs: u32,
     ) -> Result<LockView, Failure> {
         let (hold, timeout) = (hold(lock, process), TimeoutSecs::new(secs).unwrap());
-        self.lock(Command::Refresh { hold, timeout, detail: Detail::Full }).await
+        self.lock(Command::Refresh { hold, token: None, timeout, detail: Detail::Full }).await
     }
 
     pub(crate) async fn release(&self, lock: &str, process: &str) -> Result<LockView, Failure> {
-        self.lock(Command::Release { hold: hold(lock, process), detail: Detail::Full }).await
+        let hold = hold(lock, process);
+        let (token, idempotency_key) = (None, None);
+        self.lock(Command::Release { hold, token, idempotency_key, detail: Detail::Full }).await
     }
 
     async fn lock(&self, command: Command) -> Result<LockView, Failure> {
@@ -107,11 +116,11 @@ impl Service {
     }
 }
 
-fn namespace() -> Namespace {
+pub(crate) fn namespace() -> Namespace {
     Namespace::parse("default").unwrap()
 }
 
-fn hold(lock: &str, process: &str) -> HoldKey {
+pub(crate) fn hold(lock: &str, process: &str) -> HoldKey {
     HoldKey {
         namespace: namespace(),
         lock_id: LockId::parse(lock).unwrap(),
@@ -124,12 +133,29 @@ pub(crate) fn create(lock: &str) -> Command {
     Command::CreateLock {
         namespace: namespace(),
         lock_id: LockId::parse(lock).unwrap(),
-        uid: LockUid([7; 16]),
-        is_write_exclusive: true,
+        new: NewLock {
+            uid: LockUid([7; 16]),
+            kind: LockKind { max_writers: Some(1), ..LockKind::default() },
+        },
     }
 }
 
 pub(crate) fn acquire(lock: &str, process: &str, secs: u32) -> Command {
-    let (hold, timeout) = (hold(lock, process), TimeoutSecs::new(secs).unwrap());
-    Command::Acquire { hold, timeout, detail: Detail::Full }
+    acquire_waiting(lock, process, secs, 0)
+}
+
+pub(crate) fn acquire_waiting(lock: &str, process: &str, secs: u32, wait_secs: u64) -> Command {
+    let HoldKey { namespace, lock_id, mode, process_id } = hold(lock, process);
+    Command::Acquire(Acquire {
+        namespace,
+        process_id,
+        wants: vec![Want { lock_id, mode, create_if_missing: None }],
+        terms: Terms {
+            timeout: TimeoutSecs::new(secs).unwrap(),
+            note: None,
+            idempotency_key: None,
+            detail: Detail::Full,
+        },
+        wait: Duration::from_secs(wait_secs),
+    })
 }

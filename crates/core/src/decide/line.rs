@@ -1,0 +1,145 @@
+//! Whose turn it is (I6): served in order, nobody overtakes, and what fits together goes together.
+
+use super::Answer;
+use crate::change::{Change, EndCause};
+use crate::command::{HoldKey, Mode, Terms};
+use crate::id::{LockId, Namespace};
+use crate::limits::Limits;
+use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::lock::Lock;
+use crate::reply::Refusal;
+use crate::table::Table;
+use crate::time::Now;
+
+/// Whether a lock has room for one more hold of a mode.
+pub(super) enum Room {
+    /// It has.
+    Free,
+    /// The present holds leave none.
+    Taken,
+    /// It has, but others in line come first.
+    Promised,
+    /// It has as many holders as any lock may have.
+    None { max: usize },
+}
+
+/// Whether a lock has room for the one at this place in line, or for somebody without a place.
+pub(super) fn room(lock: &Lock, mode: Mode, place: Option<Ticket>, limits: &Limits) -> Room {
+    if !lock.admits(mode) {
+        Room::Taken
+    } else if lock.upgrader().is_some() || lock.head().is_some_and(|head| Some(head) != place) {
+        Room::Promised
+    } else if lock.holders(mode).len() >= limits.max_holders_per_lock {
+        Room::None { max: limits.max_holders_per_lock }
+    } else {
+        Room::Free
+    }
+}
+
+/// Whether one more may stand in line for these (I7).
+pub(super) fn check_room(
+    table: &Table,
+    namespace: &Namespace,
+    holds: &[HoldKey],
+) -> Result<(), Refusal> {
+    let limits = table.limits();
+    let longest = holds.iter().filter_map(|hold| table.lock(&hold.namespace, &hold.lock_id));
+    let longest = longest.map(Lock::waiter_count).max().unwrap_or(0);
+    let in_namespace = table.space(namespace).map_or(0, |space| space.waiters);
+    let scopes = [
+        ("for this lock", longest, limits.max_waiters_per_lock),
+        ("in this namespace", in_namespace, limits.max_waiters_per_namespace),
+        ("in the service", table.waiter_count(), limits.max_waiters),
+    ];
+    match scopes.into_iter().find(|(_, count, max)| count >= max) {
+        Some((scope, _, max)) => Err(Refusal::TooManyWaiters { scope, max }),
+        None => Ok(()),
+    }
+}
+
+/// The waiter of this lock whose turn has come, if any: it is first in the lines of all its locks,
+/// they all have room, and its caller is there to take them. One that is away keeps its turn.
+pub(crate) fn next_in_line<'a>(
+    table: &'a Table,
+    namespace: &Namespace,
+    lock_id: &LockId,
+) -> Option<&'a Waiter> {
+    let lock = table.lock(namespace, lock_id)?;
+    let waiter = table.waiter(lock.upgrader().or_else(|| lock.head())?)?;
+    let its_turn = match waiter.purpose {
+        Purpose::Upgrade => lock.readers.len() == 1,
+        Purpose::Acquire => waiter.wants.iter().all(|(id, mode)| {
+            table.lock(namespace, id).is_some_and(|lock| {
+                matches!(room(lock, *mode, Some(waiter.ticket), table.limits()), Room::Free)
+            })
+        }),
+    };
+    (its_turn && waiter.presence == Presence::Here).then_some(waiter)
+}
+
+/// What it takes to give a waiter what it waits for.
+///
+/// # Errors
+/// [`Refusal::TokensExhausted`].
+pub(crate) fn grant_waiter(
+    table: &Table,
+    now: Now,
+    waiter: &Waiter,
+) -> Result<(Vec<Change>, Answer), Refusal> {
+    let holds: Vec<HoldKey> = waiter.holds().collect();
+    let mut changes = vec![Change::LeftLine(waiter.ticket)];
+    match waiter.purpose {
+        Purpose::Acquire => changes.extend(grants(table, now, &holds, &waiter.terms)?),
+        Purpose::Upgrade => {
+            for hold in &holds {
+                changes.extend(conversion(table, now, hold, Mode::Write, &waiter.terms)?);
+            }
+        }
+    }
+    Ok((changes, Answer::Granted(holds, waiter.terms.detail)))
+}
+
+/// The grants of these holds, each with a token of its own.
+pub(super) fn grants(
+    table: &Table,
+    now: Now,
+    holds: &[HoldKey],
+    terms: &Terms,
+) -> Result<Vec<Change>, Refusal> {
+    let mut token = table.last_token();
+    let mut grants = Vec::with_capacity(holds.len());
+    for hold in holds {
+        token = token.next().ok_or(Refusal::TokensExhausted)?;
+        grants.push(Change::Granted {
+            hold: hold.clone(),
+            token,
+            timeout: terms.timeout,
+            acquired_at: now.wall,
+            deadline: now.mono.plus(terms.timeout.span()),
+            note: terms.note.clone(),
+            idempotency_key: terms.idempotency_key.clone(),
+        });
+    }
+    Ok(grants)
+}
+
+/// A hold turned into one of the other mode, `to`.
+pub(super) fn conversion(
+    table: &Table,
+    now: Now,
+    hold: &HoldKey,
+    to: Mode,
+    terms: &Terms,
+) -> Result<Vec<Change>, Refusal> {
+    let held = |mode| HoldKey { mode, ..hold.clone() };
+    let mut changes =
+        vec![Change::Ended { hold: held(to.opposite()), cause: EndCause::Converted, at: now.wall }];
+    changes.extend(grants(table, now, &[held(to)], terms)?);
+    changes.push(Change::Confirmed(held(to)));
+    Ok(changes)
+}
+
+/// Whether a lock was made to disappear when it is idle, and is.
+pub(crate) fn is_spent(table: &Table, namespace: &Namespace, lock_id: &LockId) -> bool {
+    table.lock(namespace, lock_id).is_some_and(|lock| lock.kind.is_ephemeral && lock.is_idle())
+}

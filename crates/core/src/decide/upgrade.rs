@@ -1,0 +1,102 @@
+//! Turn the only reader into a writer, waiting for the other readers to go if need be.
+
+use std::time::Duration;
+
+use super::deadlock::{self, Plan};
+use super::refresh::not_held;
+use super::{Answer, Decision, Verdict, as_it_stands, find, line};
+use crate::change::Change;
+use crate::command::{HoldKey, Mode, Terms};
+use crate::id::{LockId, Namespace};
+use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::reply::Refusal;
+use crate::table::Table;
+use crate::time::Now;
+
+pub(super) fn upgrade(
+    table: &Table,
+    now: Now,
+    hold: &HoldKey,
+    terms: &Terms,
+    wait: Duration,
+) -> Result<Decision, Refusal> {
+    let lock = find(table, &hold.namespace, &hold.lock_id)?;
+    table.limits().check_timeout(terms.timeout)?;
+    if lock.hold_of(hold).is_none() {
+        return Err(not_held(lock, hold, now));
+    }
+    let writer = HoldKey { mode: Mode::Write, ..hold.clone() };
+    let upgrader = lock.upgrader().and_then(|ticket| table.waiter(ticket));
+    let place = match upgrader {
+        Some(other) if other.process_id != hold.process_id => {
+            let circle = deadlock::of_two_upgraders(hold, &other.process_id);
+            return Err(Refusal::Deadlock(circle));
+        }
+        Some(own) => Some(own.ticket),
+        None => None,
+    };
+    if lock.readers.len() == 1 {
+        let mut changes: Vec<Change> = place.map(Change::LeftLine).into_iter().collect();
+        changes.extend(line::conversion(table, now, hold, Mode::Write, terms)?);
+        return Ok(Decision::change(changes, Answer::Granted(vec![writer], terms.detail)));
+    }
+    if wait.is_zero() {
+        return Err(Refusal::Held(as_it_stands(lock, &hold.lock_id, now)));
+    }
+    let wants = vec![(hold.lock_id.clone(), Mode::Write)];
+    let plan = Plan {
+        namespace: &hold.namespace,
+        process_id: &hold.process_id,
+        wants: &wants,
+        purpose: Purpose::Upgrade,
+        place,
+    };
+    if let Some(cycle) = deadlock::find(table, &plan) {
+        return Err(Refusal::Deadlock(cycle));
+    }
+    if place.is_none() {
+        line::check_room(table, &hold.namespace, std::slice::from_ref(&writer))?;
+    }
+    let ticket = place.unwrap_or_else(|| table.next_ticket());
+    let waiter = Waiter {
+        ticket,
+        purpose: Purpose::Upgrade,
+        namespace: hold.namespace.clone(),
+        process_id: hold.process_id.clone(),
+        wants,
+        terms: terms.clone(),
+        presence: Presence::Here,
+        until: now.mono.plus(wait),
+    };
+    Ok(Decision {
+        changes: vec![Change::Queued(Box::new(waiter))],
+        verdict: Verdict::Waiting(ticket),
+        turned_away: Vec::new(),
+    })
+}
+
+/// The upgrader that lost the hold that it was to turn into one for writing (I5), and what it is told
+/// if it listens.
+pub(crate) fn lapsed_upgrade(
+    table: &Table,
+    now: Now,
+    namespace: &Namespace,
+    lock_id: &LockId,
+) -> Option<(Ticket, Option<Refusal>)> {
+    let lock = table.lock(namespace, lock_id)?;
+    let waiter = table.waiter(lock.upgrader()?)?;
+    if lock.readers.contains_key(&waiter.process_id) {
+        return None;
+    }
+    let reader = HoldKey {
+        namespace: namespace.clone(),
+        lock_id: lock_id.clone(),
+        mode: Mode::Read,
+        process_id: waiter.process_id.clone(),
+    };
+    let refusal = match waiter.presence {
+        Presence::Here => Some(not_held(lock, &reader, now)),
+        Presence::Away => None,
+    };
+    Some((waiter.ticket, refusal))
+}

@@ -1,0 +1,50 @@
+//! What a stretch of commands did: what to commit, whom to answer, what to count.
+
+use crate::change::{Change, EndCause};
+use crate::line::Ticket;
+use crate::reply::{Refusal, Reply};
+use crate::row::Batch;
+
+/// What a stretch of commands did. Nothing of it may leave before `batch` is durable (I2).
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The rows as they are to be after the commit.
+    pub batch: Batch,
+    /// Waiters whose wait is over, and what to tell them.
+    pub settled: Vec<(Ticket, Result<Reply, Refusal>)>,
+    /// Holds granted.
+    pub granted: u64,
+    /// Holds given back.
+    pub released: u64,
+    /// Holds whose timeout passed.
+    pub expired: u64,
+    /// Holds that an admin ended.
+    pub forced: u64,
+    /// Whether keys were made or revoked.
+    pub keys_changed: bool,
+}
+
+impl Effects {
+    pub(crate) fn count(&mut self, change: &Change) {
+        match change {
+            Change::Granted { .. } => self.granted += 1,
+            Change::Ended { cause, .. } => match cause {
+                EndCause::Released | EndCause::Converted => self.released += 1,
+                EndCause::Expired => self.expired += 1,
+                EndCause::Forced => self.forced += 1,
+            },
+            Change::KeyCreated(_) | Change::KeyRevoked(_) => self.keys_changed = true,
+            Change::LockCreated { .. }
+            | Change::LockDeleted { .. }
+            | Change::Refreshed { .. }
+            | Change::Confirmed(_)
+            | Change::Queued(_)
+            | Change::WentAway { .. }
+            | Change::LeftLine(_)
+            | Change::LossesTold { .. }
+            | Change::ReleaseRemembered { .. }
+            | Change::ReleaseForgotten(_)
+            | Change::SequenceAdvanced(_) => {}
+        }
+    }
+}

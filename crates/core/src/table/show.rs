@@ -1,0 +1,79 @@
+//! What callers get to see: views of the table after the changes of a decision.
+
+use super::Table;
+use crate::command::{Detail, HoldKey};
+use crate::decide::Answer;
+use crate::id::{LockId, Namespace, ProcessId};
+use crate::lock::{Lock, Show};
+use crate::reply::{Grant, LockView, ProcessHold, Reply};
+use crate::time::Now;
+
+impl Table {
+    pub(super) fn reply(&self, now: Now, answer: Answer) -> Reply {
+        match answer {
+            Answer::Lock(namespace, lock_id) => {
+                Reply::Lock(self.known(&namespace, &lock_id).view(&lock_id, now, Show::All))
+            }
+            Answer::Hold(hold, detail) => Reply::Lock(self.lock_of_holder(now, &hold, detail)),
+            Answer::Granted(holds, detail) => Reply::Granted(
+                holds.iter().map(|hold| self.show_grant(now, hold, detail)).collect(),
+            ),
+            Answer::Process { namespace, process_id, lost } => {
+                Reply::Process { holds: self.holds_shown(now, &namespace, &process_id), lost }
+            }
+            Answer::Ready(reply) => *reply,
+        }
+    }
+
+    /// A process as it stands.
+    pub(crate) fn show_process(
+        &self,
+        now: Now,
+        namespace: &Namespace,
+        process_id: &ProcessId,
+    ) -> Reply {
+        Reply::Process {
+            holds: self.holds_shown(now, namespace, process_id),
+            lost: self.losses_of(namespace, process_id),
+        }
+    }
+
+    fn holds_shown(
+        &self,
+        now: Now,
+        namespace: &Namespace,
+        process_id: &ProcessId,
+    ) -> Vec<ProcessHold> {
+        let holds = self.holds_of(namespace, process_id).into_iter();
+        holds
+            .filter_map(|hold| {
+                let held = self.lock(namespace, &hold.lock_id)?.hold_of(&hold)?;
+                let view = held.view(process_id, now);
+                Some(ProcessHold { lock_id: hold.lock_id, mode: hold.mode, hold: view })
+            })
+            .collect()
+    }
+
+    fn lock_of_holder(&self, now: Now, hold: &HoldKey, detail: Detail) -> LockView {
+        let show = match detail {
+            Detail::Full => Show::All,
+            Detail::Own => Show::Only(hold),
+        };
+        self.known(&hold.namespace, &hold.lock_id).view(&hold.lock_id, now, show)
+    }
+
+    #[expect(clippy::expect_used, reason = "the decision that is shown has just granted it")]
+    fn show_grant(&self, now: Now, hold: &HoldKey, detail: Detail) -> Grant {
+        let held = self.known(&hold.namespace, &hold.lock_id).hold_of(hold);
+        Grant {
+            key: hold.clone(),
+            hold: held.expect("a granted hold is held").view(&hold.process_id, now),
+            lock: self.lock_of_holder(now, hold, detail),
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "decide found it in this table a moment ago")]
+    fn known(&self, namespace: &Namespace, lock_id: &LockId) -> &Lock {
+        self.lock(namespace, lock_id).expect("a decided lock is in the table")
+    }
+}

@@ -1,0 +1,184 @@
+//! From a line to a command.
+
+use leasehold_core::{
+    Acquire, ApiKey, Command, HoldKey, KeyHash, ListLocks, LockUid, Mode, Namespace, NewLock, Role,
+    Wall, Want,
+};
+
+use super::options::Options;
+use super::words::{key_id, lock_id, process_id};
+
+/// What a line takes from its surroundings.
+pub(super) struct Scene<'a> {
+    pub(super) namespace: &'a Namespace,
+    pub(super) uid: LockUid,
+    pub(super) wall: Wall,
+}
+
+const ACQUIRE: &str = "timeout own wait note key create shared exclusive writers readers ephemeral";
+
+/// The command that a line asks for.
+pub(super) fn command(words: &[&str], scene: &Scene<'_>) -> Result<Command, String> {
+    let [verb, rest @ ..] = words else { return Err("there is no command".to_owned()) };
+    let command = match *verb {
+        "create" | "get" | "delete" => of_lock(verb, rest, scene)?,
+        "list" => Some(list(rest, scene)?),
+        "read" | "write" | "acquire" => acquire(verb, rest, scene)?,
+        "refresh-read" | "refresh-write" | "release-read" | "release-write" | "downgrade"
+        | "upgrade" => of_hold(verb, rest, scene)?,
+        "process" | "refresh-process" | "release-process" => of_process(verb, rest, scene)?,
+        "waits" => Some(Command::GetWaits { namespace: scene.namespace.clone() }),
+        "create-key" | "list-keys" | "revoke-key" => of_key(verb, rest, scene)?,
+        _ => None,
+    };
+    command.ok_or_else(|| format!("there is no command `{}`", words.join(" ")))
+}
+
+fn of_lock(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command>, String> {
+    let [lock, options @ ..] = rest else { return Ok(None) };
+    let (namespace, lock_id) = (scene.namespace.clone(), lock_id(lock)?);
+    Ok(match verb {
+        "create" => {
+            let options = Options::parse(options, "shared exclusive writers readers ephemeral")?;
+            let new = NewLock { uid: scene.uid, kind: options.kind };
+            Some(Command::CreateLock { namespace, lock_id, new })
+        }
+        "delete" => {
+            let force = Options::parse(options, "force")?.force;
+            Some(Command::DeleteLock { namespace, lock_id, force })
+        }
+        _ if options.is_empty() => Some(Command::GetLock { namespace, lock_id }),
+        _ => None,
+    })
+}
+
+fn list(rest: &[&str], scene: &Scene<'_>) -> Result<Command, String> {
+    let options = Options::parse(rest, "prefix state process after limit")?;
+    Ok(Command::ListLocks(ListLocks {
+        namespace: scene.namespace.clone(),
+        prefix: options.prefix,
+        state: options.state,
+        process_id: options.process,
+        after: options.after,
+        limit: options.limit,
+    }))
+}
+
+/// `read LOCK PROCESS`, `write LOCK PROCESS`, or `acquire PROCESS MODE:LOCK …`.
+fn acquire(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command>, String> {
+    let (process, wants, options) = match (verb, rest) {
+        ("read", [lock, process, options @ ..]) => (process, vec![(Mode::Read, *lock)], options),
+        ("write", [lock, process, options @ ..]) => (process, vec![(Mode::Write, *lock)], options),
+        ("acquire", [process, rest @ ..]) => {
+            let wanted = rest.iter().take_while(|word| word.contains(':')).count();
+            let (wants, options) = rest.split_at(wanted);
+            (
+                process,
+                wants.iter().map(|want| mode_and_lock(want)).collect::<Result<_, _>>()?,
+                options,
+            )
+        }
+        _ => return Ok(None),
+    };
+    let options = Options::parse(options, ACQUIRE)?;
+    let wants = wants.into_iter().map(|(mode, lock)| {
+        let create_if_missing = options.new_lock(scene.uid);
+        Ok(Want { lock_id: lock_id(lock)?, mode, create_if_missing })
+    });
+    Ok(Some(Command::Acquire(Acquire {
+        namespace: scene.namespace.clone(),
+        process_id: process_id(process)?,
+        wants: wants.collect::<Result<_, String>>()?,
+        terms: options.terms()?,
+        wait: options.wait,
+    })))
+}
+
+fn mode_and_lock(want: &str) -> Result<(Mode, &str), String> {
+    match want.split_once(':') {
+        Some(("read", lock)) => Ok((Mode::Read, lock)),
+        Some(("write", lock)) => Ok((Mode::Write, lock)),
+        Some(_) | None => Err(format!("`{want}` is not MODE:LOCK")),
+    }
+}
+
+fn of_hold(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command>, String> {
+    let [lock, process, options @ ..] = rest else { return Ok(None) };
+    let mode = match verb {
+        "refresh-read" | "release-read" | "upgrade" => Mode::Read,
+        _ => Mode::Write,
+    };
+    let hold = HoldKey {
+        namespace: scene.namespace.clone(),
+        lock_id: lock_id(lock)?,
+        mode,
+        process_id: process_id(process)?,
+    };
+    Ok(Some(match verb {
+        "refresh-read" | "refresh-write" => {
+            let options = Options::parse(options, "timeout own token")?;
+            let (token, timeout, detail) = (options.token, options.timeout()?, options.detail);
+            Command::Refresh { hold, token, timeout, detail }
+        }
+        "release-read" | "release-write" => {
+            let options = Options::parse(options, "own token key")?;
+            let (token, detail) = (options.token, options.detail);
+            Command::Release { hold, token, idempotency_key: options.key, detail }
+        }
+        "downgrade" => {
+            let terms = Options::parse(options, "timeout own note key")?.terms()?;
+            Command::Downgrade { hold, terms }
+        }
+        _ => {
+            let options = Options::parse(options, "timeout own note key wait")?;
+            Command::Upgrade { hold, terms: options.terms()?, wait: options.wait }
+        }
+    }))
+}
+
+fn of_process(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command>, String> {
+    let [process, options @ ..] = rest else { return Ok(None) };
+    let (namespace, process_id) = (scene.namespace.clone(), process_id(process)?);
+    Ok(match verb {
+        "refresh-process" => {
+            let timeout = Options::parse(options, "timeout")?.timeout;
+            Some(Command::RefreshProcess { namespace, process_id, timeout })
+        }
+        "release-process" if options.is_empty() => {
+            Some(Command::ReleaseProcess { namespace, process_id })
+        }
+        "process" if options.is_empty() => Some(Command::GetProcess { namespace, process_id }),
+        _ => None,
+    })
+}
+
+fn of_key(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command>, String> {
+    let namespace = Some(scene.namespace.clone());
+    Ok(match (verb, rest) {
+        ("create-key", [id, options @ ..]) => Some(create_key(id, options, scene)?),
+        ("list-keys", []) => Some(Command::ListKeys { namespace }),
+        ("list-keys", ["all"]) => Some(Command::ListKeys { namespace: None }),
+        ("revoke-key", [id]) => Some(Command::RevokeKey { key_id: key_id(id)?, namespace }),
+        ("revoke-key", [id, "any"]) => {
+            Some(Command::RevokeKey { key_id: key_id(id)?, namespace: None })
+        }
+        _ => None,
+    })
+}
+
+fn create_key(id: &str, options: &[&str], scene: &Scene<'_>) -> Result<Command, String> {
+    let role = match options {
+        [] | ["role=write"] => Role::Write,
+        ["role=read"] => Role::Read,
+        ["role=admin"] => Role::Admin,
+        _ => return Err(format!("a key takes no `{}`", options.join(" "))),
+    };
+    Ok(Command::CreateKey(ApiKey {
+        key_id: key_id(id)?,
+        namespace: scene.namespace.clone(),
+        role,
+        label: String::new(),
+        hash: KeyHash([0; 32]),
+        created_at: scene.wall,
+    }))
+}

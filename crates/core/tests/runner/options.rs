@@ -1,0 +1,113 @@
+//! What stands behind a command's names: `timeout=10 wait=5 own`.
+
+use std::time::Duration;
+
+use leasehold_core::{
+    Detail, FencingToken, IdempotencyKey, LockId, LockKind, LockState, LockUid, NewLock, Note,
+    ProcessId, Terms, TimeoutSecs,
+};
+
+use super::words;
+
+const DEFAULT_TIMEOUT_SECS: u32 = 60;
+
+/// Most locks that `list` shows unless it says otherwise.
+const DEFAULT_LIMIT: usize = 100;
+
+/// The options of one command; those that it does not know are refused.
+pub(super) struct Options {
+    pub(super) timeout: Option<TimeoutSecs>,
+    pub(super) detail: Detail,
+    pub(super) wait: Duration,
+    pub(super) note: Option<Note>,
+    pub(super) key: Option<IdempotencyKey>,
+    pub(super) token: Option<FencingToken>,
+    pub(super) creates: bool,
+    pub(super) kind: LockKind,
+    pub(super) force: bool,
+    pub(super) prefix: String,
+    pub(super) state: Option<LockState>,
+    pub(super) process: Option<ProcessId>,
+    pub(super) after: Option<LockId>,
+    pub(super) limit: usize,
+}
+
+impl Options {
+    pub(super) fn parse(given: &[&str], known: &str) -> Result<Self, String> {
+        let mut options = Self {
+            timeout: None,
+            detail: Detail::Full,
+            wait: Duration::ZERO,
+            note: None,
+            key: None,
+            token: None,
+            creates: false,
+            kind: LockKind::default(),
+            force: false,
+            prefix: String::new(),
+            state: None,
+            process: None,
+            after: None,
+            limit: DEFAULT_LIMIT,
+        };
+        for option in given {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if !known.split(' ').any(|known| known == name) {
+                return Err(format!("there is no option `{option}`"));
+            }
+            options.set(name, value)?;
+        }
+        Ok(options)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let count = || u32::try_from(words::number(value)?).map_err(|error| error.to_string());
+        match name {
+            "timeout" => self.timeout = Some(timeout(value)?),
+            "own" => self.detail = Detail::Own,
+            "wait" => self.wait = Duration::from_millis(words::millis(value)?),
+            "note" => self.note = Some(Note::parse(value).map_err(|error| error.to_string())?),
+            "key" => {
+                let key = IdempotencyKey::parse(value).map_err(|error| error.to_string())?;
+                self.key = Some(key);
+            }
+            "token" => self.token = FencingToken::new(words::number(value)?),
+            "create" => self.creates = true,
+            "shared" => {}
+            "exclusive" => self.kind.max_writers = Some(1),
+            "writers" => self.kind.max_writers = Some(count()?),
+            "readers" => self.kind.max_readers = Some(count()?),
+            "ephemeral" => self.kind.is_ephemeral = true,
+            "force" => self.force = true,
+            "prefix" => value.clone_into(&mut self.prefix),
+            "state" => self.state = Some(words::state(value)?),
+            "process" => self.process = Some(words::process_id(value)?),
+            "after" => self.after = Some(words::lock_id(value)?),
+            "limit" => self.limit = count()? as usize,
+            _ => return Err(format!("there is no option `{name}`")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn timeout(&self) -> Result<TimeoutSecs, String> {
+        self.timeout.or(TimeoutSecs::new(DEFAULT_TIMEOUT_SECS)).ok_or("no default".to_owned())
+    }
+
+    pub(super) fn terms(&self) -> Result<Terms, String> {
+        Ok(Terms {
+            timeout: self.timeout()?,
+            note: self.note.clone(),
+            idempotency_key: self.key.clone(),
+            detail: self.detail,
+        })
+    }
+
+    pub(super) fn new_lock(&self, uid: LockUid) -> Option<NewLock> {
+        self.creates.then_some(NewLock { uid, kind: self.kind })
+    }
+}
+
+fn timeout(word: &str) -> Result<TimeoutSecs, String> {
+    let secs = word.parse().map_err(|_| format!("`{word}` is not a timeout"))?;
+    TimeoutSecs::new(secs).ok_or("a timeout is at least one second".to_owned())
+}

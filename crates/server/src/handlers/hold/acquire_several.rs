@@ -1,0 +1,120 @@
+//! Take several holds, all or none.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{
+    Acquire, Command, IdError, LockId, MAX_WANTS, Namespace, Note, ProcessId, Reply, Role, Terms,
+    TimeoutSecs, Want,
+};
+
+use crate::body;
+use crate::call::{Call, preferred};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::handlers::mismatched;
+use crate::parameter::MAX_WAIT_SECS;
+use crate::problem::Problem;
+use crate::state::ApiState;
+use crate::wire::{AcquireRequest, Grants, WantedLock};
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Post,
+    path: "/v1/acquire",
+    noun: Noun::Hold,
+    operation: "acquire_several",
+    summary: "Acquire several locks at once",
+    description: "Takes 1 to 64 locks for one process, all or none, each for reading or for writing. \
+                  With `wait_seconds` it stands in the lines of all of them and holds none until it can \
+                  have all, so that two such requests never wait for each other for ever.",
+    needs: Some(Role::Write),
+    parameters: &[],
+    headers: &[Header::Prefer, Header::IdempotencyKey],
+    success: (StatusCode::OK, Shape::Grants),
+    refusals: &[
+        ErrorCode::InvalidBody,
+        ErrorCode::UnsupportedMediaType,
+        ErrorCode::NoSuchLock,
+        ErrorCode::Held,
+        ErrorCode::WaitTimedOut,
+        ErrorCode::Deadlock,
+        ErrorCode::AlreadyWaiting,
+        ErrorCode::Superseded,
+        ErrorCode::TooManyWaiters,
+        ErrorCode::AlreadyHeld,
+        ErrorCode::TimeoutTooLong,
+        ErrorCode::TooManyHolders,
+        ErrorCode::TooManyLocks,
+        ErrorCode::TokensExhausted,
+    ],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let arrived = api.engine.now().mono;
+    let (namespace, idempotency_key, detail) = {
+        let call = Call::open(&api, &ENDPOINT, &request)?;
+        (call.caller.namespace.clone(), call.idempotency_key()?, call.detail())
+    };
+    let asked: AcquireRequest = body::read(request, api.settings.max_body_bytes).await?;
+    let terms = Terms {
+        timeout: TimeoutSecs::new(asked.timeout_seconds)
+            .ok_or_else(|| body::invalid("`timeout_seconds` must be 1 or more"))?,
+        note: asked.note.as_deref().map(Note::parse).transpose().map_err(|e| named("note", &e))?,
+        idempotency_key,
+        detail,
+    };
+    let acquire = parse(&asked, namespace, terms)?;
+    let process_id = acquire.process_id.clone();
+    match api.engine.submit(Command::Acquire(acquire)).await? {
+        Reply::Granted(grants) => {
+            let now = api.engine.now().mono;
+            Ok(preferred(&Grants::new(&process_id, &grants, arrived, now), detail))
+        }
+        other => Err(mismatched(&other)),
+    }
+}
+
+fn parse(asked: &AcquireRequest, namespace: Namespace, terms: Terms) -> Result<Acquire, Problem> {
+    let process_id =
+        ProcessId::parse(&asked.process_id).map_err(|error| named("process_id", &error))?;
+    if asked.wait_seconds > MAX_WAIT_SECS {
+        return Err(body::invalid(&format!("`wait_seconds` must be 0 to {MAX_WAIT_SECS}")));
+    }
+    if !(1..=MAX_WANTS).contains(&asked.locks.len()) {
+        let count = asked.locks.len();
+        return Err(body::invalid(&format!("`locks` has {count} items; give 1 to {MAX_WANTS}")));
+    }
+    let wants: Vec<Want> = asked
+        .locks
+        .iter()
+        .enumerate()
+        .map(|(at, lock)| want(at, lock))
+        .collect::<Result<_, _>>()?;
+    let mut names = BTreeSet::new();
+    if let Some(again) = wants.iter().find(|want| !names.insert(&want.lock_id)) {
+        let name = again.lock_id.as_str();
+        return Err(body::invalid(&format!("`locks` names {name:?} twice; name each lock once")));
+    }
+    let wait = Duration::from_secs(asked.wait_seconds.into());
+    Ok(Acquire { namespace, process_id, wants, terms, wait })
+}
+
+fn want(at: usize, asked: &WantedLock) -> Result<Want, Problem> {
+    let lock_id = LockId::parse(&asked.lock_id)
+        .map_err(|error| named(&format!("locks[{at}].lock_id"), &error))?;
+    let create_if_missing = asked
+        .kind()
+        .if_missing(asked.create_if_missing)
+        .map_err(|error| body::invalid(&format!("in `locks[{at}]`, {error}")))?;
+    Ok(Want { lock_id, mode: asked.mode.into(), create_if_missing })
+}
+
+fn named(field: &str, error: &IdError) -> Problem {
+    body::invalid(&format!("`{field}` {error}"))
+}

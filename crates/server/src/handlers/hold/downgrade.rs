@@ -1,0 +1,52 @@
+//! Turn a writer into a reader.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, Detail, Mode, Role};
+
+use super::submit_for_grant;
+use crate::call::Call;
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::parameter::{NOTE, TIMEOUT_SECONDS};
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Put,
+    path: "/v1/distributed_lock/{lock_id}/write-process/{process_id}/downgrade",
+    noun: Noun::Hold,
+    operation: "downgrade",
+    summary: "Turn a write hold into a read hold",
+    description: "Turns the hold for writing into one for reading, at once and with a new \
+                  `fencing_token`: nobody can write in between. Readers at the head of the line come in \
+                  with it. While others hold the lock for writing too, it is refused: 409 `held`.",
+    needs: Some(Role::Write),
+    parameters: &[&TIMEOUT_SECONDS, &NOTE],
+    headers: &[Header::Prefer],
+    success: (StatusCode::OK, Shape::GrantedLock),
+    refusals: &[
+        ErrorCode::InvalidId,
+        ErrorCode::NoSuchLock,
+        ErrorCode::NotHeld,
+        ErrorCode::Held,
+        ErrorCode::TimeoutTooLong,
+        ErrorCode::TooManyHolders,
+        ErrorCode::TokensExhausted,
+    ],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let arrived = api.engine.now().mono;
+    let (command, detail) = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+    submit_for_grant(&api, command, detail, arrived).await
+}
+
+fn parse(call: &Call<'_>) -> Result<(Command, Detail), Problem> {
+    let (hold, terms, detail) = (call.hold(Mode::Write)?, call.terms()?, call.detail());
+    Ok((Command::Downgrade { hold, terms }, detail))
+}

@@ -1,0 +1,59 @@
+//! Turn the only reader into a writer.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, Detail, Mode, Role};
+
+use super::submit_for_grant;
+use crate::call::Call;
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::parameter::{NOTE, TIMEOUT_SECONDS, WAIT_SECONDS};
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Put,
+    path: "/v1/distributed_lock/{lock_id}/read-process/{process_id}/upgrade",
+    noun: Noun::Hold,
+    operation: "upgrade",
+    summary: "Turn a read hold into a write hold",
+    description: "Turns the hold for reading into one for writing, with a new `fencing_token`, once it \
+                  is the only one: nobody can write in between. With `wait_seconds` it waits for the \
+                  other readers to go, ahead of everybody in line. Two that upgrade at once would wait \
+                  for each other for ever: the second is told 409 `deadlock`, and keeps its hold for \
+                  reading until it releases it.",
+    needs: Some(Role::Write),
+    parameters: &[&TIMEOUT_SECONDS, &WAIT_SECONDS, &NOTE],
+    headers: &[Header::Prefer],
+    success: (StatusCode::OK, Shape::GrantedLock),
+    refusals: &[
+        ErrorCode::InvalidId,
+        ErrorCode::NoSuchLock,
+        ErrorCode::NotHeld,
+        ErrorCode::Held,
+        ErrorCode::WaitTimedOut,
+        ErrorCode::Deadlock,
+        ErrorCode::Superseded,
+        ErrorCode::TooManyWaiters,
+        ErrorCode::TimeoutTooLong,
+        ErrorCode::TokensExhausted,
+    ],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let arrived = api.engine.now().mono;
+    let (command, detail) = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+    // A body that nobody reads would keep the connection from seeing that a waiting client is gone.
+    drop(request);
+    submit_for_grant(&api, command, detail, arrived).await
+}
+
+fn parse(call: &Call<'_>) -> Result<(Command, Detail), Problem> {
+    let (hold, terms, detail) = (call.hold(Mode::Read)?, call.terms()?, call.detail());
+    Ok((Command::Upgrade { hold, terms, wait: call.wait()? }, detail))
+}

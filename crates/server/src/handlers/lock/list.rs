@@ -1,0 +1,68 @@
+//! Look through locks.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, ListLocks, LockState, ProcessId, Reply, Role};
+
+use crate::call::Call;
+use crate::cursor;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::handlers::mismatched;
+use crate::parameter::{CURSOR, LIMIT, PREFIX, PROCESS_ID, STATE};
+use crate::problem::Problem;
+use crate::query::present;
+use crate::reply;
+use crate::state::ApiState;
+use crate::wire::Locks;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: "/v1/distributed_lock",
+    noun: Noun::Lock,
+    operation: "list_locks",
+    summary: "List locks",
+    description: "Shows the locks of the caller's namespace by name, a page at a time; each with its \
+                  first holders only. A page can be shorter than `limit`, even empty, while there are \
+                  more: go on until `next_cursor` is null.",
+    needs: Some(Role::Read),
+    parameters: &[&PREFIX, &STATE, &PROCESS_ID, &LIMIT, &CURSOR],
+    headers: &[],
+    success: (StatusCode::OK, Shape::Locks),
+    refusals: &[],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+    match api.engine.submit(command).await? {
+        Reply::Locks { locks, next } => {
+            Ok(reply::json(StatusCode::OK, &Locks::new(&locks, next.as_ref())))
+        }
+        other => Err(mismatched(&other)),
+    }
+}
+
+fn parse(call: &Call<'_>) -> Result<Command, Problem> {
+    let query = &call.query;
+    let limit = present(&LIMIT, query.number(&LIMIT)?)?;
+    Ok(Command::ListLocks(ListLocks {
+        namespace: call.caller.namespace.clone(),
+        prefix: query.parsed(&PREFIX, |text| Some(text.to_owned()))?.unwrap_or_default(),
+        state: query.parsed(&STATE, state)?,
+        process_id: query.parsed(&PROCESS_ID, |text| ProcessId::parse(text).ok())?,
+        after: query.parsed(&CURSOR, cursor::decode)?,
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+    }))
+}
+
+fn state(word: &str) -> Option<LockState> {
+    match word {
+        "FREE" => Some(LockState::Free),
+        "READ" => Some(LockState::Read),
+        "WRITE" => Some(LockState::Write),
+        _ => None,
+    }
+}

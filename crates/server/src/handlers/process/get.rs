@@ -1,0 +1,41 @@
+//! Look at all that a process holds.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, ProcessId, Role};
+
+use super::{PROCESS, submit};
+use crate::call::Call;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: PROCESS,
+    noun: Noun::Process,
+    operation: "get_process",
+    summary: "Look at a process",
+    description: "Shows all that a process holds, and what it lost; empty lists for one that is not known.",
+    needs: Some(Role::Read),
+    parameters: &[],
+    headers: &[],
+    success: (StatusCode::OK, Shape::Process),
+    refusals: &[ErrorCode::InvalidId],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (command, process_id) = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+    submit(&api, command, &process_id).await
+}
+
+fn parse(call: &Call<'_>) -> Result<(Command, ProcessId), Problem> {
+    let (namespace, process_id) = (call.caller.namespace.clone(), call.process_id()?);
+    let command = Command::GetProcess { namespace, process_id: process_id.clone() };
+    Ok((command, process_id))
+}

@@ -1,0 +1,45 @@
+//! Start the timeouts of all that a process holds anew.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, ProcessId, Role};
+
+use super::submit;
+use crate::call::Call;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::parameter::TIMEOUT_SECONDS_OF_ALL;
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Put,
+    path: "/v1/process/{process_id}/refresh",
+    noun: Noun::Process,
+    operation: "refresh_process",
+    summary: "Refresh all holds of a process",
+    description: "Starts the timeouts of all that the process holds anew, in one call. What it has \
+                  lost since it was told last is named once in `lost`, and never acquired again this \
+                  way.",
+    needs: Some(Role::Write),
+    parameters: &[&TIMEOUT_SECONDS_OF_ALL],
+    headers: &[],
+    success: (StatusCode::OK, Shape::Process),
+    refusals: &[ErrorCode::InvalidId, ErrorCode::ProcessHoldsNothing, ErrorCode::TimeoutTooLong],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (command, process_id) = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+    submit(&api, command, &process_id).await
+}
+
+fn parse(call: &Call<'_>) -> Result<(Command, ProcessId), Problem> {
+    let (namespace, process_id) = (call.caller.namespace.clone(), call.process_id()?);
+    let timeout = call.query.optional_timeout(&TIMEOUT_SECONDS_OF_ALL)?;
+    let command = Command::RefreshProcess { namespace, process_id: process_id.clone(), timeout };
+    Ok((command, process_id))
+}

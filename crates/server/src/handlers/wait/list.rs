@@ -1,0 +1,40 @@
+//! Look at who waits for whom.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leasehold_core::{Command, Reply, Role};
+
+use crate::call::Call;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::handlers::mismatched;
+use crate::problem::Problem;
+use crate::reply;
+use crate::state::ApiState;
+use crate::wire::Waits;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: "/v1/waits",
+    noun: Noun::Wait,
+    operation: "list_waits",
+    summary: "See who waits for whom",
+    description: "Shows the wait-for graph of the caller's namespace: everybody in line, for which lock \
+                  and in which place, and who is in the way: holders, then those ahead in line.",
+    needs: Some(Role::Read),
+    parameters: &[],
+    headers: &[],
+    success: (StatusCode::OK, Shape::Waits),
+    refusals: &[],
+};
+
+pub(crate) async fn handle(
+    State(api): State<ApiState>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let namespace = Call::open(&api, &ENDPOINT, &request)?.caller.namespace;
+    match api.engine.submit(Command::GetWaits { namespace }).await? {
+        Reply::Waits(waits) => Ok(reply::json(StatusCode::OK, &Waits::from(waits.as_slice()))),
+        other => Err(mismatched(&other)),
+    }
+}

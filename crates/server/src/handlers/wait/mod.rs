@@ -1,0 +1,3 @@
+//! Waits: who stands in line, and because of whom.
+
+pub(crate) mod list;
