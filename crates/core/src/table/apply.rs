@@ -8,7 +8,7 @@ use crate::limits::MAX_LOST_HOLDS;
 use crate::line::{Presence, Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Lock};
 use crate::reply::LostHold;
-use crate::time::{Mono, Wall};
+use crate::time::{Mono, TimeoutSecs, Wall};
 
 impl Table {
     /// Makes a change that was decided on this table, or read back from a store and checked.
@@ -44,32 +44,20 @@ impl Table {
                 note,
                 idempotency_key,
             } => {
-                self.grant(
-                    hold,
-                    Hold {
-                        token,
-                        timeout,
-                        acquired_at,
-                        deadline,
-                        note,
-                        idempotency_key,
-                        is_confirmed: false,
-                    },
-                );
+                let is_confirmed = false;
+                let held = Hold {
+                    token,
+                    timeout,
+                    acquired_at,
+                    deadline,
+                    note,
+                    idempotency_key,
+                    is_confirmed,
+                };
+                self.grant(hold, held);
             }
             Change::Refreshed { hold, timeout, deadline, timeout_changed: _ } => {
-                let held = lock_of(self.space_of(&hold.namespace), &hold)
-                    .holders_mut(hold.mode)
-                    .get_mut(&hold.process_id);
-                assert!(held.is_some(), "I5: refreshed {hold:?}, which is not held");
-                if let Some(held) = held {
-                    let (old, token) = (held.deadline, held.token);
-                    held.timeout = timeout;
-                    held.deadline = deadline;
-                    held.is_confirmed = true;
-                    self.deadlines.remove(&(old, token));
-                    self.deadlines.insert((deadline, token), hold);
-                }
+                self.refresh(hold, timeout, deadline);
             }
             Change::Confirmed(hold) => {
                 let holders = lock_of(self.space_of(&hold.namespace), &hold).holders_mut(hold.mode);
@@ -113,6 +101,21 @@ impl Table {
         assert!(lock.keeps_exclusion(), "I1: {hold:?} excludes another hold");
         let before = self.deadlines.insert((deadline, token), hold);
         assert!(before.is_none(), "I3: token {token} was given out twice");
+    }
+
+    fn refresh(&mut self, hold: HoldKey, timeout: TimeoutSecs, deadline: Mono) {
+        let held = lock_of(self.space_of(&hold.namespace), &hold)
+            .holders_mut(hold.mode)
+            .get_mut(&hold.process_id);
+        assert!(held.is_some(), "I5: refreshed {hold:?}, which is not held");
+        if let Some(held) = held {
+            let (old, token) = (held.deadline, held.token);
+            held.timeout = timeout;
+            held.deadline = deadline;
+            held.is_confirmed = true;
+            self.deadlines.remove(&(old, token));
+            self.deadlines.insert((deadline, token), hold);
+        }
     }
 
     fn end(&mut self, hold: HoldKey, cause: EndCause, at: Wall) {
