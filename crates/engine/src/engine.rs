@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use leasehold_core::{Command, Limits, Now, Refusal, Reply};
-use leasehold_store::Store;
+use leasehold_store::{Leader, Store};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -32,6 +32,8 @@ pub struct Settings {
     pub min_retry_pause: Duration,
     /// Longest pause between two tries.
     pub max_retry_pause: Duration,
+    /// Pause between two tries to lead while another replica does.
+    pub campaign_pause: Duration,
 }
 
 impl Default for Settings {
@@ -42,6 +44,7 @@ impl Default for Settings {
             max_batch: 1_024,
             min_retry_pause: Duration::from_millis(50),
             max_retry_pause: Duration::from_secs(2),
+            campaign_pause: Duration::from_millis(100),
         }
     }
 }
@@ -58,6 +61,9 @@ pub enum Failure {
     /// The store cannot be reached or is being loaded. Nothing changed; try again.
     #[error("the service is not ready: {0}")]
     NotReady(String),
+    /// Another replica leads. Nothing changed; ask there.
+    #[error("another replica leads: the one at {}", .0.address)]
+    Elsewhere(Box<Leader>),
     /// The service is shutting down. Nothing changed; try again, elsewhere or later.
     #[error("the service is shutting down")]
     Draining,
@@ -137,7 +143,9 @@ impl Engine {
     fn why_closed(&self) -> Failure {
         match &*self.role.borrow() {
             Role::Stopped { reason } => Failure::NotReady(reason.clone()),
-            Role::Recovering { .. } | Role::Leading | Role::Draining => Failure::Draining,
+            Role::Recovering { .. } | Role::Following(_) | Role::Leading | Role::Draining => {
+                Failure::Draining
+            }
         }
     }
 

@@ -6,10 +6,12 @@ use leasehold_core::{Command, Effects, Mono, Now, Outcome, Table};
 use leasehold_store::{Epoch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
+use tracing::warn;
 
 use crate::engine::{Call, Failure};
 use crate::gone::{CallOutcome, Gone};
 use crate::keyring::KeyRing;
+use crate::lease::Lease;
 use crate::role::Role;
 use crate::run::Owner;
 use crate::waiting::Waiting;
@@ -23,7 +25,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 pub(crate) enum TermEnd {
     /// Somebody asked the loop to end, and all that was queued is answered.
     Drained,
-    /// A commit failed. What the table holds may differ from the store, so it is gone.
+    /// A commit failed, or somebody else may lead by now. What the table holds may differ from the
+    /// store, so it is gone.
     Lost(String),
 }
 
@@ -38,11 +41,18 @@ struct Work {
 type Answers = Vec<(oneshot::Sender<CallOutcome>, CallOutcome)>;
 
 impl Owner {
-    pub(crate) async fn lead(&mut self, mut table: Table, epoch: Epoch) -> TermEnd {
+    pub(crate) async fn lead(
+        &mut self,
+        mut table: Table,
+        epoch: Epoch,
+        mut lease: Lease,
+    ) -> TermEnd {
         let mut waiting = Waiting::default();
         let mut work = Work::default();
         loop {
-            let drained = self.wait_for_work(&table, &mut work, &waiting).await;
+            let due = [table.next_deadline(), lease.due(), self.gauges.due()];
+            let due = due.into_iter().flatten().min();
+            let drained = self.wait_for_work(due, &mut work, &waiting).await;
             if drained && work.calls.is_empty() && work.gone.is_empty() {
                 waiting.dismiss(&Failure::Draining);
                 return TermEnd::Drained;
@@ -50,7 +60,7 @@ impl Owner {
             let now = self.clock.now();
             let mut effects = Effects::default();
             let answers = self.decide(now, &mut table, &mut work, &mut waiting, &mut effects);
-            if let Err(error) = self.commit(epoch, &effects, &table).await {
+            if let Err(error) = self.make_good(epoch, &mut lease, &effects, &table).await {
                 for (caller, _) in answers {
                     // The caller may have hung up meanwhile; then nobody needs the answer.
                     drop(caller.send(Err(failure_of(&error))));
@@ -123,7 +133,12 @@ impl Owner {
 
     /// Waits for commands, for word of callers who are gone, for the next deadline, or for the call
     /// to wind down. True if asked to end and nothing more is queued.
-    async fn wait_for_work(&mut self, table: &Table, work: &mut Work, waiting: &Waiting) -> bool {
+    async fn wait_for_work(
+        &mut self,
+        due: Option<Mono>,
+        work: &mut Work,
+        waiting: &Waiting,
+    ) -> bool {
         if !work.calls.is_empty() {
             return false;
         }
@@ -132,7 +147,6 @@ impl Owner {
         }
         let now = self.clock.now().mono;
         let until = |moment: Mono| moment.since(now).min(LONGEST_SLEEP);
-        let due = [table.next_deadline(), self.gauges.due()].into_iter().flatten().min();
         let has_work = !work.gone.is_empty();
         let idle = async {
             match due {
@@ -160,6 +174,35 @@ impl Owner {
             }
             () = idle => false,
         }
+    }
+
+    /// Makes what a round decided true: commits its rows. A round without rows rests on memory, which
+    /// tells the truth only while nobody else can lead (I2).
+    async fn make_good(
+        &mut self,
+        epoch: Epoch,
+        lease: &mut Lease,
+        effects: &Effects,
+        table: &Table,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now().mono;
+        if lease.due().is_some_and(|due| due <= now) {
+            match self.store.renew(epoch).await {
+                Ok(()) => *lease = lease.renewed(now),
+                Err(StoreError::Unavailable(reason)) if lease.is_certain(now) => {
+                    warn!(reason, "the lease was not renewed; trying again");
+                    *lease = lease.not_renewed(now);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.commit(epoch, effects, table).await?;
+        if effects.batch.is_empty() && !lease.is_certain(self.clock.now().mono) {
+            let sent = self.clock.now().mono;
+            self.store.renew(epoch).await?;
+            *lease = lease.renewed(sent);
+        }
+        Ok(())
     }
 
     async fn commit(
@@ -213,7 +256,9 @@ fn takes_holds(command: &Command) -> bool {
 /// What a failed commit means for the callers whose commands, or whose view, rested on it.
 fn failure_of(error: &StoreError) -> Failure {
     match error {
-        StoreError::Fenced(_) | StoreError::Unavailable(_) => Failure::NotReady(error.to_string()),
+        StoreError::Fenced(_) | StoreError::Led(_) | StoreError::Unavailable(_) => {
+            Failure::NotReady(error.to_string())
+        }
         StoreError::OutcomeUnknown(_) | StoreError::Corrupt(_) => {
             Failure::OutcomeUnknown(error.to_string())
         }

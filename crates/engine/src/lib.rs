@@ -6,6 +6,7 @@ mod gauges;
 mod gone;
 mod keyring;
 mod lead;
+mod lease;
 mod recover;
 mod role;
 mod run;

@@ -1,20 +1,21 @@
 //! Claim an epoch and load the table, trying again for as long as that may help.
 
 use leasehold_core::{Recovery, Table};
-use leasehold_store::{Epoch, StoreError};
+use leasehold_store::{Epoch, Leader, StoreError};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::engine::Failure;
 use crate::keyring::KeyRing;
+use crate::lease::Lease;
 use crate::role::Role;
 use crate::run::Owner;
 use crate::wind_down::WindDown;
 
 /// How recovery ended.
 pub(crate) enum Recovered {
-    /// The table as the store has it, and the epoch that commits must carry.
-    Table(Box<Table>, Epoch),
+    /// The table as the store has it, the epoch that commits must carry, and how long that lasts.
+    Table(Box<Table>, Epoch, Lease),
     /// Somebody asked the loop to end.
     Drained,
     /// The store's content cannot be trusted. Trying again would not help.
@@ -27,8 +28,14 @@ impl Owner {
         self.role.send_replace(Role::Recovering { reason: reason.clone() });
         loop {
             match self.try_to_recover().await {
-                Ok((table, epoch)) => return Recovered::Table(table, epoch),
+                Ok((table, epoch, lease)) => return Recovered::Table(table, epoch, lease),
                 Err(StoreError::Corrupt(what)) => return Recovered::Hopeless(what),
+                Err(StoreError::Led(leader)) => {
+                    if self.follow(*leader).await {
+                        return Recovered::Drained;
+                    }
+                    continue;
+                }
                 Err(
                     error @ (StoreError::Fenced(_)
                     | StoreError::Unavailable(_)
@@ -39,15 +46,33 @@ impl Owner {
                     self.role.send_replace(Role::Recovering { reason: reason.clone() });
                 }
             }
-            if self.refuse_for(Instant::now() + pause, &reason).await {
+            let refusal = Failure::NotReady(reason.clone());
+            if self.refuse_for(Instant::now() + pause, &refusal).await {
                 return Recovered::Drained;
             }
             pause = (pause * 2).min(self.settings.max_retry_pause);
         }
     }
 
-    async fn try_to_recover(&mut self) -> Result<(Box<Table>, Epoch), StoreError> {
+    /// Sends callers to the leader until it is time to ask the store again. True if asked to end.
+    async fn follow(&mut self, leader: Leader) -> bool {
+        let refusal = Failure::Elsewhere(Box::new(leader.clone()));
+        let role = Role::Following(leader);
+        self.role.send_if_modified(|current| {
+            let is_news = *current != role;
+            if is_news {
+                info!(?role, "another replica leads");
+                *current = role;
+            }
+            is_news
+        });
+        self.refuse_for(Instant::now() + self.settings.campaign_pause, &refusal).await
+    }
+
+    async fn try_to_recover(&mut self) -> Result<(Box<Table>, Epoch, Lease), StoreError> {
+        let sent = self.clock.now().mono;
         let epoch = self.store.claim().await?;
+        let lease = Lease::new(self.store.lease(), sent);
         let mut recovery = Recovery::new(self.settings.limits);
         let mut rows = 0_u64;
         self.store
@@ -61,18 +86,18 @@ impl Owner {
             .map_err(|violation| StoreError::Corrupt(violation.to_string()))?;
         self.keyring.store(KeyRing::new(table.keys().clone()).into());
         info!(epoch = epoch.0, rows, "recovered");
-        Ok((Box::new(table), epoch))
+        Ok((Box::new(table), epoch, lease))
     }
 
     /// Until the given moment, tells callers that nothing can be decided now. True if asked to end.
-    async fn refuse_for(&mut self, until: Instant, reason: &str) -> bool {
+    async fn refuse_for(&mut self, until: Instant, refusal: &Failure) -> bool {
         loop {
             tokio::select! {
                 _ = self.wind_down.wait_for(|stage| *stage == WindDown::Drain) => return true,
                 () = sleep_until(until) => return false,
                 call = self.inbox.recv() => match call {
                     // The caller may have hung up meanwhile; then nobody needs the answer.
-                    Some(call) => drop(call.caller.send(Err(Failure::NotReady(reason.to_owned())))),
+                    Some(call) => drop(call.caller.send(Err(refusal.clone()))),
                     None => return true,
                 },
             }

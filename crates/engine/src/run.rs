@@ -56,8 +56,8 @@ impl Owner {
     async fn terms(mut self) -> String {
         let mut reason = "starting".to_owned();
         loop {
-            let (table, epoch) = match self.recover(reason).await {
-                Recovered::Table(table, epoch) => (table, epoch),
+            let (table, epoch, lease) = match self.recover(reason).await {
+                Recovered::Table(table, epoch, lease) => (table, epoch, lease),
                 Recovered::Drained => return "drained".to_owned(),
                 Recovered::Hopeless(reason) => {
                     error!(reason, "the store cannot be used");
@@ -66,7 +66,7 @@ impl Owner {
             };
             self.role.send_replace(Role::Leading);
             info!(epoch = epoch.0, "leading");
-            match self.lead(*table, epoch).await {
+            match self.lead(*table, epoch, lease).await {
                 TermEnd::Drained => {
                     if let Err(error) = self.store.resign(epoch).await {
                         warn!(%error, "could not resign; the next leader takes over all the same");
@@ -74,7 +74,7 @@ impl Owner {
                     return "drained".to_owned();
                 }
                 TermEnd::Lost(lost) => {
-                    warn!(reason = lost, "dropped the table after a failed commit");
+                    warn!(reason = lost, "dropped the table; it may differ from the store");
                     reason = lost;
                 }
             }

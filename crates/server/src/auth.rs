@@ -83,6 +83,10 @@ fn matches(hash: &KeyHash, expected: Option<&KeyHash>) -> bool {
 fn not_let_in(api: &Api, reason: &str) -> Problem {
     match &*api.engine.role().borrow() {
         EngineRole::Leading | EngineRole::Draining => Problem::new(ErrorCode::Unauthorized, reason),
+        EngineRole::Following(leader) => {
+            let reason = format!("the replica at {} leads", leader.address);
+            Problem::new(ErrorCode::NotReady, &reason)
+        }
         EngineRole::Recovering { reason } | EngineRole::Stopped { reason } => {
             let reason = format!("the API keys are not loaded yet: {reason}");
             Problem::new(ErrorCode::NotReady, &reason)

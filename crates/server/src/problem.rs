@@ -144,7 +144,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
             Failure::Overloaded => Self::new(ErrorCode::Overloaded, &reason),
-            Failure::NotReady(_) => Self::new(ErrorCode::NotReady, &reason),
+            Failure::NotReady(_) | Failure::Elsewhere(_) => Self::new(ErrorCode::NotReady, &reason),
             Failure::Draining => Self::new(ErrorCode::Draining, &reason),
             Failure::OutcomeUnknown(_) => Self::new(ErrorCode::OutcomeUnknown, &reason),
         }

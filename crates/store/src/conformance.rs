@@ -10,12 +10,15 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "laws fail like tests do: by a panic")]
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use leasehold_core::{
     ApiKey, Batch, FencingToken, HoldKey, KeyHash, KeyId, LockId, LockKind, LockUid, MAX_ID_BYTES,
     Mode, Namespace, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
 };
+
+use tokio::time::sleep;
 
 use crate::store::{Epoch, Store, StoreError};
 
@@ -31,6 +34,10 @@ pub trait Harness: Sync {
 
     /// Whether two handles may be open at a time, as two replicas would have them.
     fn allows_rivals(&self) -> bool;
+
+    /// Waits until every lease has run out that was claimed or renewed before. Stores whose leadership
+    /// is a lease of theirs say how; it should be as short as the engine allows.
+    async fn outwait_leases(&self) {}
 }
 
 /// Makes a module with one `#[test]` for each law.
@@ -54,6 +61,8 @@ macro_rules! store_conformance {
             i1_an_epoch_never_claimed_writes_nothing,
             i1_a_resigned_epoch_writes_nothing,
             i1_a_rivals_claim_fences_the_first_leader,
+            a_lease_that_lasts_keeps_rivals_out,
+            a_lease_that_ran_out_lets_rivals_in,
         }
     };
     (@laws $module:ident, $block_on:path, $harness:expr; $($law:ident,)+) => {
@@ -73,6 +82,25 @@ type Rows = BTreeMap<RowKey, Row>;
 
 async fn claim(store: &mut dyn Store) -> Epoch {
     store.claim().await.unwrap_or_else(|error| panic!("cannot claim: {error}"))
+}
+
+/// Claims once nobody else leads.
+async fn claim_in_turn(harness: &dyn Harness, store: &mut dyn Store) -> Epoch {
+    match store.claim().await {
+        Err(StoreError::Led(_)) => {
+            harness.outwait_leases().await;
+            claim(store).await
+        }
+        Ok(epoch) => epoch,
+        Err(error) => panic!("cannot claim: {error}"),
+    }
+}
+
+/// A handle that leads, as after a crash of the one before.
+async fn open_and_claim(harness: &dyn Harness) -> (Box<dyn Store>, Epoch) {
+    let mut store = harness.open().await;
+    let epoch = claim_in_turn(harness, &mut *store).await;
+    (store, epoch)
 }
 
 async fn commit(store: &mut dyn Store, epoch: Epoch, batch: &Batch) {
@@ -158,8 +186,7 @@ async fn assert_fenced(store: &mut dyn Store, epoch: Epoch) {
 
 /// A store that nothing was written to has no rows.
 pub async fn a_new_store_is_empty(harness: &dyn Harness) {
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     assert_eq!(rows(&mut *store, epoch).await, Rows::new());
 }
 
@@ -172,16 +199,14 @@ pub async fn every_kind_of_row_is_read_back(harness: &dyn Harness) {
         api_key("k"),
         Row::Sequence(FencingToken::MAX),
     ];
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     commit(&mut *store, epoch, &batch_of(&written)).await;
     assert_eq!(rows(&mut *store, epoch).await, by_key(&written));
 }
 
 /// A row has the value of its last put, and none after its delete.
 pub async fn puts_replace_and_deletes_remove(harness: &dyn Harness) {
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     commit(&mut *store, epoch, &batch_of(&[lock("a", 1), lock("b", 1), lock("c", 1)])).await;
     let mut batch = batch_of(&[lock("a", 2), lock("d", 2)]);
     batch.delete(lock("b", 1).key());
@@ -196,8 +221,7 @@ pub async fn puts_replace_and_deletes_remove(harness: &dyn Harness) {
 
 /// A delete of a row that does not exist changes nothing, neither now nor for a later load.
 pub async fn deleting_what_is_not_there_is_fine(harness: &dyn Harness) {
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     let mut batch = batch_of(&[lock("a", 1)]);
     batch.delete(lock("never-there", 1).key());
     commit(&mut *store, epoch, &batch).await;
@@ -206,8 +230,7 @@ pub async fn deleting_what_is_not_there_is_fine(harness: &dyn Harness) {
 
 /// Committing nothing succeeds and changes nothing.
 pub async fn an_empty_batch_is_fine(harness: &dyn Harness) {
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     commit(&mut *store, epoch, &Batch::default()).await;
     assert_eq!(rows(&mut *store, epoch).await, Rows::new());
 }
@@ -217,8 +240,7 @@ pub async fn a_large_batch_is_one_batch(harness: &dyn Harness) {
     let written: Vec<Row> = (0..LARGE_BATCH_ROWS)
         .map(|number| hold("a", Mode::Read, &format!("process-{number}"), number))
         .collect();
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     commit(&mut *store, epoch, &batch_of(&written)).await;
     assert_eq!(rows(&mut *store, epoch).await, by_key(&written));
     let mut batch = Batch::default();
@@ -243,12 +265,10 @@ pub async fn awkward_ids_stay_apart(harness: &dyn Harness) {
             written.push(hold(lock_id, Mode::Write, process_id, 2));
         }
     }
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     commit(&mut *store, epoch, &batch_of(&written)).await;
     drop(store);
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     assert_eq!(rows(&mut *store, epoch).await, by_key(&written));
 }
 
@@ -256,8 +276,7 @@ pub async fn awkward_ids_stay_apart(harness: &dyn Harness) {
 pub async fn i2_a_reopened_store_has_exactly_what_was_committed(harness: &dyn Harness) {
     let mut expected = Rows::new();
     for round in 0..5_u64 {
-        let mut store = harness.open().await;
-        let epoch = claim(&mut *store).await;
+        let (mut store, epoch) = open_and_claim(harness).await;
         assert_eq!(rows(&mut *store, epoch).await, expected, "before round {round}");
         for number in 0..20 {
             let token = round * 20 + number;
@@ -281,8 +300,10 @@ pub async fn i2_a_reopened_store_has_exactly_what_was_committed(harness: &dyn Ha
 pub async fn i3_epochs_only_grow(harness: &dyn Harness) {
     let mut last = Epoch::default();
     for _ in 0..4 {
-        let mut store = harness.open().await;
-        for _ in 0..3 {
+        let (mut store, epoch) = open_and_claim(harness).await;
+        assert!(epoch > last, "{epoch:?} after {last:?}");
+        last = epoch;
+        for _ in 0..2 {
             let epoch = claim(&mut *store).await;
             assert!(epoch > last, "{epoch:?} after {last:?}");
             last = epoch;
@@ -292,14 +313,12 @@ pub async fn i3_epochs_only_grow(harness: &dyn Harness) {
 
 /// Once a later epoch is claimed, the earlier ones can neither write nor read.
 pub async fn i1_an_earlier_epoch_writes_nothing(harness: &dyn Harness) {
-    let mut store = harness.open().await;
-    let first = claim(&mut *store).await;
+    let (mut store, first) = open_and_claim(harness).await;
     commit(&mut *store, first, &batch_of(&[lock("a", 1)])).await;
     let second = claim(&mut *store).await;
     assert_fenced(&mut *store, first).await;
     drop(store);
-    let mut store = harness.open().await;
-    let third = claim(&mut *store).await;
+    let (mut store, third) = open_and_claim(harness).await;
     assert_fenced(&mut *store, first).await;
     assert_fenced(&mut *store, second).await;
     assert_eq!(store.renew(third).await, Ok(()));
@@ -308,11 +327,9 @@ pub async fn i1_an_earlier_epoch_writes_nothing(harness: &dyn Harness) {
 
 /// An epoch that this handle never claimed is no epoch, not even one from before a restart.
 pub async fn i1_an_epoch_never_claimed_writes_nothing(harness: &dyn Harness) {
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (store, epoch) = open_and_claim(harness).await;
     drop(store);
-    let mut store = harness.open().await;
-    let next = claim(&mut *store).await;
+    let (mut store, next) = open_and_claim(harness).await;
     assert_fenced(&mut *store, epoch).await;
     assert_fenced(&mut *store, Epoch(next.0 + 1)).await;
     assert_eq!(rows(&mut *store, next).await, Rows::new());
@@ -320,8 +337,7 @@ pub async fn i1_an_epoch_never_claimed_writes_nothing(harness: &dyn Harness) {
 
 /// A leader that has resigned writes nothing more, and the next claim sees all that it committed.
 pub async fn i1_a_resigned_epoch_writes_nothing(harness: &dyn Harness) {
-    let mut store = harness.open().await;
-    let epoch = claim(&mut *store).await;
+    let (mut store, epoch) = open_and_claim(harness).await;
     commit(&mut *store, epoch, &batch_of(&[lock("a", 1)])).await;
     assert_eq!(store.renew(epoch).await, Ok(()));
     assert_eq!(store.resign(epoch).await, Ok(()));
@@ -337,16 +353,59 @@ pub async fn i1_a_rivals_claim_fences_the_first_leader(harness: &dyn Harness) {
         eprintln!("skipped: this store has one handle at a time");
         return;
     }
-    let mut first = harness.open().await;
+    let (mut first, epoch) = open_and_claim(harness).await;
     let mut rival = harness.open().await;
-    let epoch = claim(&mut *first).await;
     commit(&mut *first, epoch, &batch_of(&[lock("a", 1)])).await;
-    let later = claim(&mut *rival).await;
+    let later = claim_in_turn(harness, &mut *rival).await;
     assert!(later > epoch);
     assert_fenced(&mut *first, epoch).await;
     commit(&mut *rival, later, &batch_of(&[lock("b", 1)])).await;
     assert_eq!(rows(&mut *rival, later).await, by_key(&[lock("a", 1), lock("b", 1)]));
-    let last = claim(&mut *first).await;
+    let last = claim_in_turn(harness, &mut *first).await;
     assert!(last > later);
     assert_fenced(&mut *rival, later).await;
+}
+
+/// Renewals keep the lease alive past its first length; everybody sees who leads; resigning ends it at once.
+pub async fn a_lease_that_lasts_keeps_rivals_out(harness: &dyn Harness) {
+    let (mut leading, epoch) = open_and_claim(harness).await;
+    let Some(lease) = leading.lease() else {
+        assert_eq!(leading.leader().await, Ok(None), "nobody else needs to know");
+        eprintln!("skipped: leadership of this store is no lease");
+        return;
+    };
+    let mut rival = harness.open().await;
+    let began = Instant::now();
+    while began.elapsed() < lease * 2 {
+        assert_eq!(leading.renew(epoch).await, Ok(()));
+        let leader = rival.leader().await.expect("readable").expect("somebody leads");
+        assert_eq!(leader.epoch, epoch);
+        assert!(!leader.address.is_empty() && !leader.link_token.is_empty(), "{leader:?}");
+        assert_eq!(rival.claim().await, Err(StoreError::Led(Box::new(leader))));
+        sleep(lease / 4).await;
+    }
+    commit(&mut *leading, epoch, &batch_of(&[lock("a", 1)])).await;
+    assert_eq!(leading.resign(epoch).await, Ok(()));
+    assert_eq!(rival.leader().await, Ok(None));
+    let next = claim(&mut *rival).await;
+    assert!(next > epoch);
+    assert_fenced(&mut *leading, epoch).await;
+    assert_eq!(rows(&mut *rival, next).await, by_key(&[lock("a", 1)]));
+}
+
+/// A leader that stops renewing makes room by itself, and learns of it when it is back.
+pub async fn a_lease_that_ran_out_lets_rivals_in(harness: &dyn Harness) {
+    let (mut paused, epoch) = open_and_claim(harness).await;
+    if paused.lease().is_none() {
+        eprintln!("skipped: leadership of this store is no lease");
+        return;
+    }
+    let mut rival = harness.open().await;
+    harness.outwait_leases().await;
+    assert_eq!(rival.leader().await, Ok(None));
+    let next = claim(&mut *rival).await;
+    assert!(next > epoch);
+    assert_fenced(&mut *paused, epoch).await;
+    let seen = paused.leader().await.expect("readable").expect("somebody leads");
+    assert_eq!(seen.epoch, next);
 }

@@ -17,4 +17,4 @@ mod store;
 pub use faulty::{Fault, Faults, FaultyStore};
 pub use local::{LocalStore, OpenError};
 pub use memory::MemoryStore;
-pub use store::{Epoch, Store, StoreError};
+pub use store::{Candidate, Epoch, Leader, Store, StoreError};

@@ -1,12 +1,39 @@
 //! What the commit loop asks of an engine, and how an engine may fail.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use leasehold_core::{Batch, Row};
+use leasehold_core::{Batch, Row, Wall};
 use thiserror::Error;
 
 /// A term of leadership. Grows with every claim and is never given out twice by one store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Epoch(pub u64);
+
+/// A replica that may lead, as it presents itself to the store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// Where the other replicas reach it: `host:port`.
+    pub address: String,
+    /// How long its leadership lasts without a renewal.
+    pub lease: Duration,
+    /// What it asks the others to show when they hand requests on to it. Only those who can read the
+    /// store know it.
+    pub link_token: String,
+}
+
+/// Who leads, as the store has it: enough for every other replica to hand requests on to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leader {
+    /// Its term.
+    pub epoch: Epoch,
+    /// Where it is reached: `host:port`.
+    pub address: String,
+    /// What to show there.
+    pub link_token: String,
+    /// When its term began, by its own clock.
+    pub since: Wall,
+}
 
 /// How an engine failed, by what the commit loop does next.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -14,6 +41,9 @@ pub enum StoreError {
     /// A later epoch has been claimed: nothing was written, and this leader must step down.
     #[error("a later leader has taken over; epoch {} is over", .0.0)]
     Fenced(Epoch),
+    /// Another replica leads and its lease has not run out: nothing was changed. Ask again later.
+    #[error("the replica at {} leads, in epoch {}", .0.address, .0.epoch.0)]
+    Led(Box<Leader>),
     /// It did not happen. Trying again may work.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
@@ -27,13 +57,19 @@ pub enum StoreError {
 
 /// A durable home for rows with one writer at a time.
 ///
-/// The writer claims an epoch, loads all rows and then commits batches under that epoch. A claim by
-/// anybody fences all earlier epochs: their commits fail with [`StoreError::Fenced`] and write nothing.
+/// The writer claims an epoch, loads all rows and then commits batches under that epoch. A claim that
+/// succeeds fences all earlier epochs: their commits fail with [`StoreError::Fenced`] and write nothing.
+///
+/// Where several replicas share a store, leadership is a lease: while it lasts, claims of others fail
+/// with [`StoreError::Led`]. It keeps them apart in time; what keeps the rows right is the fence, and
+/// a lease that has run out ends no epoch by itself until another is claimed (it may, earlier).
 #[async_trait]
 pub trait Store: Send {
-    /// Begins a new epoch, above every earlier one, and fences those.
+    /// Begins a new epoch, above every earlier one, and fences those. The leader of a lease that still
+    /// lasts may claim again itself.
     ///
     /// # Errors
+    /// [`StoreError::Led`]: somebody else leads.
     /// [`StoreError::Unavailable`] or [`StoreError::OutcomeUnknown`]: claim again.
     /// [`StoreError::Corrupt`]: the store's format or content is not one that this version can trust.
     async fn claim(&mut self) -> Result<Epoch, StoreError>;
@@ -67,4 +103,19 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError::Fenced`] if it was over already; [`StoreError::Unavailable`].
     async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError>;
+
+    /// Who leads now, if anybody: whose lease lasts. Always `None` where a store has one handle at a
+    /// time, which needs nobody else to know.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
+    async fn leader(&mut self) -> Result<Option<Leader>, StoreError> {
+        Ok(None)
+    }
+
+    /// How long leadership lasts from the beginning of a claim or renewal that succeeded; `None` where it
+    /// lasts until this process ends it.
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
 }

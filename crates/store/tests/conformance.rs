@@ -2,14 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::future::Future;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use leasehold_store::conformance::Harness;
-use leasehold_store::{FaultyStore, LocalStore, MemoryStore, Store};
+use leasehold_store::{Candidate, FaultyStore, LocalStore, MemoryStore, Store};
 use tempfile::TempDir;
 
 fn block_on(law: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(law);
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(law);
 }
 
 struct Memory(MemoryStore);
@@ -22,6 +23,30 @@ impl Harness for Memory {
 
     fn allows_rivals(&self) -> bool {
         true
+    }
+}
+
+/// Memory shared by replicas, each with a lease.
+struct Replicas(MemoryStore);
+
+const LEASE: Duration = Duration::from_millis(200);
+
+#[async_trait]
+impl Harness for Replicas {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(self.0.replica(Candidate {
+            address: "127.0.0.1:8000".to_owned(),
+            lease: LEASE,
+            link_token: "shared by replicas".to_owned(),
+        }))
+    }
+
+    fn allows_rivals(&self) -> bool {
+        true
+    }
+
+    async fn outwait_leases(&self) {
+        tokio::time::sleep(LEASE + Duration::from_millis(20)).await;
     }
 }
 
@@ -52,5 +77,6 @@ impl Harness for Local {
 }
 
 leasehold_store::store_conformance!(memory, block_on, Memory(MemoryStore::new()));
+leasehold_store::store_conformance!(replicas, block_on, Replicas(MemoryStore::new()));
 leasehold_store::store_conformance!(faulty, block_on, Faulty(FaultyStore::new()));
 leasehold_store::store_conformance!(local, block_on, Local(tempfile::tempdir().unwrap()));

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may give up")]
 
 mod commit_loop;
+mod replicas;
 mod support;
 mod waiting;

@@ -35,6 +35,8 @@ pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
                 sleep(PAUSE).await;
                 ready::leading(engine).await;
             }
+            // Its leader makes one, or has.
+            Err(Failure::Elsewhere(_)) => return Ok(()),
             Err(failure @ (Failure::Refused(_) | Failure::Draining)) => {
                 return Err(ServeError::FirstKey(failure.to_string()));
             }

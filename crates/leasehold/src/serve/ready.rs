@@ -28,10 +28,21 @@ async fn try_to_announce(
     settings: &Settings,
     address: SocketAddr,
 ) -> Result<(), ServeError> {
-    leading(engine).await;
-    if !settings.dev.value && settings.api_key.value.is_none() {
+    let makes_key = !settings.dev.value && settings.api_key.value.is_none();
+    let leads = serving(engine).await;
+    if leads && makes_key {
         first_key::make_if_none(engine).await?;
     }
+    say_where(address)?;
+    if !leads && makes_key {
+        // The leader has made one, unless it ended before it could.
+        leading(engine).await;
+        first_key::make_if_none(engine).await?;
+    }
+    Ok(())
+}
+
+fn say_where(address: SocketAddr) -> Result<(), ServeError> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
@@ -39,6 +50,17 @@ async fn try_to_announce(
     )
     .and_then(|()| out.flush())
     .map_err(ServeError::Output)
+}
+
+/// Waits until requests are answered, here or by the leader, and says whether it is here.
+async fn serving(engine: &Engine) -> bool {
+    let mut role = engine.role();
+    let serves = |role: &Role| matches!(role, Role::Leading | Role::Following(_));
+    let leads = role.wait_for(serves).await.map(|role| *role == Role::Leading);
+    match leads {
+        Ok(leads) => leads,
+        Err(_) => pending().await,
+    }
 }
 
 /// Waits until the commit loop leads; forever if it never will.
@@ -49,19 +71,21 @@ pub(super) async fn leading(engine: &Engine) {
     }
 }
 
-/// Waits until the commit loop ends without ever having led, and tells why. One that has led and ends
+/// Waits until the commit loop ends without ever having served, and tells why. One that has and ends
 /// later, because the store failed for good, leaves the service up: readiness tells of it, callers
 /// are refused, and what the operator finds is not a crash loop.
 pub(super) async fn never_led(engine: &Engine) -> String {
     let mut role = engine.role();
     // Cloned at once: the loop cannot move on while somebody looks at its role.
     let decided = role
-        .wait_for(|role| matches!(role, Role::Leading | Role::Stopped { .. }))
+        .wait_for(|role| matches!(role, Role::Leading | Role::Following(_) | Role::Stopped { .. }))
         .await
         .map(|role| role.clone());
     match decided {
         Ok(Role::Stopped { reason }) => reason,
-        Ok(Role::Recovering { .. } | Role::Leading | Role::Draining) => pending().await,
+        Ok(Role::Recovering { .. } | Role::Following(_) | Role::Leading | Role::Draining) => {
+            pending().await
+        }
         Err(_) => "the commit loop is gone".to_owned(),
     }
 }

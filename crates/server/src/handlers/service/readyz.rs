@@ -29,7 +29,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 pub(crate) async fn handle(State(probes): State<ProbeState>) -> Result<Response, Problem> {
     match &*probes.engine.role().borrow() {
-        Role::Leading => Ok(reply::json(StatusCode::OK, &Readiness { ready: true })),
+        Role::Leading | Role::Following(_) => {
+            Ok(reply::json(StatusCode::OK, &Readiness { ready: true }))
+        }
         Role::Recovering { reason } | Role::Stopped { reason } => {
             Err(Problem::new(ErrorCode::NotReady, reason))
         }
