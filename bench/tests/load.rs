@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
+use hyper_util::service::TowerToHyperService;
 use leasehold_bench::load::{self, LoadError, Settings};
 use leasehold_bench::report::Report;
 use leasehold_bench::{Locks, Mode, Target, noop};
@@ -20,7 +21,8 @@ use tokio::runtime::Runtime;
 fn serve(router: Router) -> (Runtime, SocketAddr) {
     serve_with(move |listener| async move {
         let never = std::future::pending();
-        listen::serve(listener, router, ListenSettings::default(), never).await.unwrap();
+        let service = TowerToHyperService::new(router);
+        listen::serve(listener, service, ListenSettings::default(), never).await.unwrap();
     })
 }
 

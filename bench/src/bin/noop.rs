@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hyper_util::service::TowerToHyperService;
 use leasehold_bench::noop;
 use leasehold_server::listen::{self, ListenSettings};
 use tokio::net::TcpListener;
@@ -35,5 +36,6 @@ async fn main() -> ExitCode {
 async fn serve(address: SocketAddr) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("no-op server on http://{}", listener.local_addr()?);
-    listen::serve(listener, noop::router(), ListenSettings::default(), std::future::pending()).await
+    let service = TowerToHyperService::new(noop::router());
+    listen::serve(listener, service, ListenSettings::default(), std::future::pending()).await
 }

@@ -1,6 +1,6 @@
 //! Who calls, and what they may do. A presented key is hashed at once and its text forgotten.
 
-use axum::http::{HeaderMap, header};
+use hyper::{HeaderMap, header};
 use leasehold_core::{KeyHash, KeyId, Namespace, Role};
 use leasehold_engine::Role as EngineRole;
 use subtle::ConstantTimeEq;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
-use axum::http::{HeaderMap, header};
 use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::error_code::ErrorCode;
+use crate::exchange::Request;
 use crate::problem::Problem;
 
 /// How long a caller may take to send its body.
@@ -52,9 +53,9 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(ErrorCode::UnsupportedMediaType, "the body is announced as something else"))
 }
 
-async fn receive(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
-    match timeout(BODY_TIMEOUT, to_bytes(body, max_bytes)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
+async fn receive(body: Incoming, max_bytes: usize) -> Result<Bytes, Problem> {
+    match timeout(BODY_TIMEOUT, Limited::new(body, max_bytes).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(_)) => {
             let reason = format!("the body broke off, or has more than {max_bytes} bytes");
             Err(Problem::new(ErrorCode::BodyTooLarge, &reason))

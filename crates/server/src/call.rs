@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
 use leasehold_core::{
     Detail, FencingToken, HoldKey, IdError, IdempotencyKey, LockId, Mode, Note, ProcessId, Terms,
 };
@@ -14,6 +13,7 @@ use serde::Serialize;
 use crate::auth::{Caller, authenticate};
 use crate::endpoint::Endpoint;
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::parameter::{FENCING_TOKEN, NOTE, WAIT_SECONDS};
 use crate::problem::Problem;
 use crate::query::{Query, present};
@@ -47,6 +47,18 @@ impl<'r> Call<'r> {
         }
         query.check(endpoint.parameters)?;
         Ok(Self { caller, query, endpoint, request })
+    }
+
+    /// What `parse` makes of a request without a body, which nobody needs any more after that. Held
+    /// any longer, a body that was sent all the same would keep the connection from seeing that a
+    /// waiting client is gone, and the head would keep it from reading into the same buffer again.
+    pub(crate) fn read<T>(
+        api: &Api,
+        endpoint: &'static Endpoint,
+        request: Request,
+        parse: impl FnOnce(&Call<'_>) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        parse(&Call::open(api, endpoint, &request)?)
     }
 
     /// The lock that the path names.

@@ -1,17 +1,18 @@
-//! How a call describes itself. Authorization, parameter checks and the OpenAPI document read the
-//! same description, so none of them can drift from the others.
+//! How a call describes itself. The router, authorization, parameter checks and the OpenAPI document
+//! read the same description, so none of them can drift from the others.
 
-use axum::http::StatusCode;
+use hyper::StatusCode;
 use leasehold_core::Role;
 pub(crate) use utoipa::openapi::HttpMethod;
 
 use crate::error_code::ErrorCode;
+use crate::exchange::Answer;
 use crate::parameter::Parameter;
 
 /// One call of the API.
 pub(crate) struct Endpoint {
     pub(crate) method: HttpMethod,
-    /// Path template as the router takes it.
+    /// Path template: a segment such as `{lock_id}` stands for any text.
     pub(crate) path: &'static str,
     pub(crate) noun: Noun,
     /// Unique name for generated clients.
@@ -26,6 +27,8 @@ pub(crate) struct Endpoint {
     pub(crate) success: (StatusCode, Reply),
     /// Refusals of its own, beside those that every such call shares.
     pub(crate) refusals: &'static [ErrorCode],
+    /// Its handler.
+    pub(crate) answer: Answer,
 }
 
 /// What a call is about: its heading in the documentation.

@@ -1,6 +1,6 @@
 //! Every refusal that a caller can meet: its word, its status and what to do about it.
 
-use axum::http::StatusCode;
+use hyper::StatusCode;
 
 /// Whether the same request may succeed later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

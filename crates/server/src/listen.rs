@@ -1,16 +1,19 @@
-//! Puts a router on a socket: HTTP/1.1 with keep-alive, bounded in every direction (I7).
+//! Puts a service on a socket: HTTP/1.1 with keep-alive, bounded in every direction (I7).
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -46,6 +49,28 @@ const MIN_HEADER_BYTES: usize = 8 * 1024;
 /// Pause after the machine could not give us a connection, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What answers the requests of a connection, such as [`crate::Router`].
+pub trait HttpService:
+    Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+    /// The body of its replies.
+    type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+}
+
+impl<S, B> HttpService for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    type Body = B;
+}
+
 /// Serves until `shutdown` completes, then lets requests that are under way finish.
 ///
 /// Requests still unanswered after [`ListenSettings::shutdown_grace`] are left to the end of the
@@ -56,11 +81,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// descriptors, are survived.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl HttpService,
     settings: ListenSettings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let server = Server::new(router, &settings);
+    let server = Server::new(service, &settings);
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -81,20 +106,20 @@ pub async fn serve(
     Ok(())
 }
 
-struct Server {
+struct Server<S> {
     http: http1::Builder,
-    service: TowerToHyperService<Router>,
+    service: S,
     slots: Arc<Semaphore>,
 }
 
-impl Server {
-    fn new(router: Router, settings: &ListenSettings) -> Self {
+impl<S: HttpService> Server<S> {
+    fn new(service: S, settings: &ListenSettings) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(settings.header_read_timeout)
             .max_buf_size(settings.max_header_bytes.max(MIN_HEADER_BYTES));
         let slots = Arc::new(Semaphore::new(settings.max_connections));
-        Self { http, service: TowerToHyperService::new(router), slots }
+        Self { http, service, slots }
     }
 
     /// The next connection and its slot; `None` if this one failed and the next may do.

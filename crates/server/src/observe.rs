@@ -1,107 +1,106 @@
 //! The one layer around all routes: the request id, the counts, the log line, and the document of
 //! a refusal. Nothing here reads the query string, where a key may stand.
 
-use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::convert::Infallible;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use hyper::header::HeaderValue;
+use hyper::{Method, Request};
 use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::error_code::ErrorCode;
+use crate::exchange::{Answering, Response};
 use crate::metrics::{REFUSALS, REQUEST_SECONDS, REQUESTS};
 use crate::problem::Problem;
 use crate::request_id::{RequestIds, X_REQUEST_ID};
 
 /// What the layer keeps between requests.
 pub(crate) struct Observer {
-    max_body_bytes: usize,
     request_ids: RequestIds,
-    routes: HashMap<&'static str, RouteMetrics>,
+    routes: Vec<RouteMetrics>,
     unmatched: RouteMetrics,
     refusals: [Counter; ErrorCode::ALL.len()],
 }
 
 impl Observer {
     /// Looks the metrics of these routes up, once.
-    pub(crate) fn new(routes: &[&'static str], max_body_bytes: usize) -> Arc<Self> {
+    pub(crate) fn new(routes: impl Iterator<Item = &'static str>) -> Arc<Self> {
         Arc::new(Self {
-            max_body_bytes,
             request_ids: RequestIds::new(),
-            routes: routes.iter().map(|route| (*route, RouteMetrics::new(route))).collect(),
+            routes: routes.map(RouteMetrics::new).collect(),
             unmatched: RouteMetrics::new("unmatched"),
             refusals: ErrorCode::ALL.map(|code| counter!(REFUSALS, "code" => code.word())),
         })
     }
 
-    fn route(&self, request: &Request) -> &RouteMetrics {
-        let matched = request.extensions().get::<MatchedPath>();
-        matched.and_then(|path| self.routes.get(path.as_str())).unwrap_or(&self.unmatched)
+    /// Has a request answered that takes the route of this number, if any.
+    pub(crate) fn watch<B>(
+        self: &Arc<Self>,
+        route: Option<usize>,
+        request: Request<B>,
+        answer: impl FnOnce(Request<B>) -> Answering,
+    ) -> Observed {
+        Observed {
+            observer: Arc::clone(self),
+            route,
+            method: request.method().clone(),
+            request_id: self.request_ids.choose(request.headers()),
+            started: Instant::now(),
+            answering: answer(request),
+        }
     }
 }
 
-/// Runs one request.
-pub(crate) async fn observe(
-    State(observer): State<Arc<Observer>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let started = Instant::now();
-    let route = observer.route(&request);
-    let method = request.method().clone();
-    let request_id = observer.request_ids.choose(request.headers());
-
-    let mut response = match refuse_body(request.headers(), observer.max_body_bytes) {
-        Ok(()) => or_internal_problem(next.run(request)).await,
-        Err(problem) => problem.into_response(),
-    };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        observer.refusals[problem.code as usize].increment(1);
-        problem.write(&mut response, &request_id);
-    }
-
-    let (status, took) = (response.status().as_u16(), started.elapsed());
-    route.count(&method, status, took);
-    tracing::debug!(
-        %method,
-        route = route.template,
-        status,
-        ms = took.as_secs_f64() * 1_000.0,
-        request_id = request_id.to_str().unwrap_or_default(),
-        "request"
-    );
-    response.headers_mut().insert(X_REQUEST_ID, request_id);
-    response
+/// A request that is being answered.
+pub struct Observed {
+    observer: Arc<Observer>,
+    route: Option<usize>,
+    method: Method,
+    request_id: HeaderValue,
+    started: Instant,
+    answering: Answering,
 }
 
-/// A body that announces itself as too long is refused before anything is looked at.
-fn refuse_body(headers: &HeaderMap, max_bytes: usize) -> Result<(), Problem> {
-    let Some(length) = headers.get(header::CONTENT_LENGTH) else { return Ok(()) };
-    let bytes = length.to_str().ok().and_then(|text| text.parse::<usize>().ok());
-    if bytes.is_some_and(|bytes| bytes <= max_bytes) {
-        return Ok(());
+impl Future for Observed {
+    type Output = Result<Response, Infallible>;
+
+    /// A handler that panics, which none should, costs its caller a 500 and nobody else anything.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answering = &mut self.answering;
+        catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)))
+            .unwrap_or_else(|_| {
+                let reason = "the service failed on this request";
+                Poll::Ready(Err(Problem::new(ErrorCode::Internal, reason)))
+            })
+            .map(|answer| Ok(self.finish(answer)))
     }
-    let reason = format!("the body is longer than {max_bytes} bytes");
-    Err(Problem::new(ErrorCode::BodyTooLarge, &reason))
 }
 
-/// A handler that panics, which none should, costs its caller a 500 and nobody else anything.
-async fn or_internal_problem(response: impl Future<Output = Response>) -> Response {
-    let mut response = pin!(response);
-    poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| response.as_mut().poll(context))).unwrap_or_else(|_| {
-            let problem = Problem::new(ErrorCode::Internal, "the service failed on this request");
-            Poll::Ready(problem.into_response())
-        })
-    })
-    .await
+impl Observed {
+    fn finish(&self, answer: Result<Response, Problem>) -> Response {
+        let mut response = answer.unwrap_or_else(|problem| {
+            self.observer.refusals[problem.code as usize].increment(1);
+            problem.response(&self.request_id)
+        });
+        let (status, took) = (response.status().as_u16(), self.started.elapsed());
+        let route = self.route.map_or(&self.observer.unmatched, |at| &self.observer.routes[at]);
+        route.count(&self.method, status, took);
+        tracing::debug!(
+            method = %self.method,
+            route = route.template,
+            status,
+            ms = took.as_secs_f64() * 1_000.0,
+            request_id = self.request_id.to_str().unwrap_or_default(),
+            "request"
+        );
+        response.headers_mut().insert(X_REQUEST_ID, self.request_id.clone());
+        response
+    }
 }
 
 const METHODS: [Method; 5] = [Method::GET, Method::PUT, Method::DELETE, Method::POST, Method::HEAD];
@@ -147,38 +146,28 @@ impl RouteMetrics {
 
 #[cfg(test)]
 mod tests {
-    use axum::Router;
-    use axum::body::{Body, to_bytes};
-    use axum::middleware::from_fn_with_state;
-    use axum::routing::get;
-    use hyper::service::Service;
-    use hyper_util::service::TowerToHyperService;
+    use http_body_util::BodyExt;
     use serde_json::Value;
 
     use super::*;
 
-    async fn run_into_a_fault() -> &'static str {
+    async fn run_into_a_fault() -> Result<Response, Problem> {
         panic!("a fault that a test put here")
     }
 
     #[tokio::test]
     async fn a_panic_costs_its_caller_a_500_and_nobody_else_anything() {
-        let observer = Observer::new(&["/fault", "/fine"], 0);
-        let router: Router = Router::new()
-            .route("/fault", get(run_into_a_fault))
-            .route("/fine", get(async || "fine"))
-            .layer(from_fn_with_state(observer, observe));
-        let service = TowerToHyperService::new(router);
-        let ask = async |path: &str| {
-            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-            service.call(request).await.unwrap()
+        let observer = Observer::new(["/fault", "/fine"].into_iter());
+        let ask = async |route, answering: Answering| {
+            let Ok(response) = observer.watch(Some(route), Request::new(()), |_| answering).await;
+            response
         };
-        let response: Response = ask("/fault").await;
+        let response = ask(0, Box::pin(run_into_a_fault())).await;
         assert_eq!(response.status(), 500);
-        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
         let problem: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem["code"], "internal");
         assert_eq!(problem["outcome"], "unknown");
-        assert_eq!(ask("/fine").await.status(), 200);
+        assert_eq!(ask(1, Box::pin(async { Ok(Response::default()) })).await.status(), 200);
     }
 }

@@ -1,15 +1,15 @@
 //! Refusals on their way to the caller: RFC 9457 problem documents.
 //!
-//! A handler returns a [`Problem`]; it travels as an extension of an empty response to the one
-//! layer around all routes ([`crate::observe`]), which counts it and writes the document, because
-//! only that layer knows the request's id.
+//! A handler returns a [`Problem`]; the one layer around all routes ([`crate::observe`]) counts it and
+//! makes the document, because only that layer knows the request's id.
 
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use hyper::header::{self, HeaderValue};
 use leasehold_core::{Blocker, CycleStep, LockView, Refusal};
 use leasehold_engine::Failure;
 
 use crate::error_code::{ErrorCode, Retry};
+use crate::exchange::Response;
+use crate::reply;
 use crate::wire::ProblemDocument;
 
 /// Media type of RFC 9457.
@@ -34,27 +34,29 @@ pub(crate) enum Evidence {
     Line { position: usize, blockers: Vec<Blocker>, lock: Box<LockView> },
     /// Who waits for whom, round to the first.
     Cycle(Vec<CycleStep>),
+    /// The methods that would do, as the header `Allow` lists them.
+    Methods(String),
 }
 
 impl Evidence {
     pub(crate) fn lock(&self) -> Option<&LockView> {
         match self {
             Self::Lock(lock) | Self::Line { lock, .. } => Some(lock),
-            Self::None | Self::Cycle(_) => None,
+            Self::None | Self::Cycle(_) | Self::Methods(_) => None,
         }
     }
 
     pub(crate) fn line(&self) -> Option<(usize, &[Blocker])> {
         match self {
             Self::Line { position, blockers, .. } => Some((*position, blockers)),
-            Self::None | Self::Lock(_) | Self::Cycle(_) => None,
+            Self::None | Self::Lock(_) | Self::Cycle(_) | Self::Methods(_) => None,
         }
     }
 
     pub(crate) fn cycle(&self) -> Option<&[CycleStep]> {
         match self {
             Self::Cycle(cycle) => Some(cycle),
-            Self::None | Self::Lock(_) | Self::Line { .. } => None,
+            Self::None | Self::Lock(_) | Self::Line { .. } | Self::Methods(_) => None,
         }
     }
 }
@@ -69,15 +71,16 @@ impl Problem {
         Self::showing(code, reason, Evidence::Lock(lock))
     }
 
-    fn showing(code: ErrorCode, reason: &str, evidence: Evidence) -> Self {
+    pub(crate) fn showing(code: ErrorCode, reason: &str, evidence: Evidence) -> Self {
         Self { code, detail: format!("{}. {}", capitalized(reason), code.advice()), evidence }
     }
 
-    /// Writes the document into a response that came with this problem.
-    pub(crate) fn write(&self, response: &mut Response, request_id: &HeaderValue) {
+    /// The document, in reply to the request with this id.
+    pub(crate) fn response(&self, request_id: &HeaderValue) -> Response {
         let document = ProblemDocument::new(self, request_id.to_str().unwrap_or_default());
+        let body = reply::json_bytes(&document);
+        let mut response = reply::with_type(self.code.status(), PROBLEM_JSON, body);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Retry::AfterSecs(secs) = self.code.retry() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
@@ -85,21 +88,17 @@ impl Problem {
             let scheme = HeaderValue::from_static("Bearer realm=\"leasehold\"");
             headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
-        *response.body_mut() = crate::reply::json_bytes(&document).into();
+        if let Evidence::Methods(allowed) = &self.evidence {
+            // Names of methods are always fit for a header.
+            headers.extend(allowed.parse().ok().map(|allowed| (header::ALLOW, allowed)));
+        }
+        response
     }
 }
 
 fn capitalized(reason: &str) -> String {
     let mut chars = reason.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut response = self.code.status().into_response();
-        response.extensions_mut().insert(self);
-        response
-    }
 }
 
 impl From<Refusal> for Problem {

@@ -1,10 +1,12 @@
 //! Replies that carry JSON.
 
-use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
 use bytes::Bytes;
+use http_body_util::Full;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderValue};
 use serde::Serialize;
+
+use crate::exchange::Response;
 
 /// A JSON reply.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -17,7 +19,7 @@ pub(crate) fn with_type(
     media_type: &'static str,
     body: impl Into<Bytes>,
 ) -> Response {
-    let mut response = Response::new(Body::from(body.into()));
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response

@@ -1,18 +1,22 @@
 //! Which path leads to which handler.
 
+use std::future::ready;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post, put};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper::{HeaderMap, Method, header};
 use leasehold_engine::Engine;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, HttpMethod};
+use crate::error_code::ErrorCode;
+use crate::exchange::{Answer, Request, Response};
 use crate::handlers::{docs, fallback, hold, key, lock, process, service, wait};
 use crate::metrics::MetricsHandle;
-use crate::observe::{Observer, observe};
+use crate::observe::{Observed, Observer};
+use crate::problem::Problem;
 use crate::settings::ServerSettings;
-use crate::state::{Api, Probes};
+use crate::state::{Api, ApiState};
 
 /// Every call, in the order of the documentation.
 pub(crate) static ENDPOINTS: [&Endpoint; 27] = [
@@ -45,57 +49,135 @@ pub(crate) static ENDPOINTS: [&Endpoint; 27] = [
     &docs::openapi::ENDPOINT,
 ];
 
+/// The calls that may have an address of their own.
+static PROBES: [&Endpoint; 3] =
+    [&service::livez::ENDPOINT, &service::readyz::ENDPOINT, &service::metrics::ENDPOINT];
+
+/// What a GET finds beside the documented calls.
+static UNLISTED: [(&str, Answer); 3] = [
+    ("/", docs::page::lead_here),
+    ("/docs", docs::page::lead_here),
+    (docs::asset::PATH, docs::asset::answer),
+];
+
 /// The whole service: the API, its documentation and the probes.
 pub fn api_router(engine: Engine, settings: ServerSettings, metrics: MetricsHandle) -> Router {
-    let max_body_bytes = settings.max_body_bytes;
-    let probes = probes(engine.clone(), metrics);
-    let lock = post(lock::create::handle).get(lock::get::handle).delete(lock::delete::handle);
-    let process = get(process::get::handle).delete(process::release::handle);
-    let api = Router::new()
-        .route(lock::create::ENDPOINT.path, lock)
-        .route(lock::list::ENDPOINT.path, get(lock::list::handle))
-        .route(hold::acquire::READ.path, put(hold::acquire::read).delete(hold::release::read))
-        .route(hold::refresh::READ.path, put(hold::refresh::read))
-        .route(hold::acquire::WRITE.path, put(hold::acquire::write).delete(hold::release::write))
-        .route(hold::refresh::WRITE.path, put(hold::refresh::write))
-        .route(hold::upgrade::ENDPOINT.path, put(hold::upgrade::handle))
-        .route(hold::downgrade::ENDPOINT.path, put(hold::downgrade::handle))
-        .route(hold::acquire_several::ENDPOINT.path, post(hold::acquire_several::handle))
-        .route(process::get::ENDPOINT.path, process)
-        .route(process::refresh::ENDPOINT.path, put(process::refresh::handle))
-        .route(wait::list::ENDPOINT.path, get(wait::list::handle))
-        .route(key::create::ENDPOINT.path, post(key::create::handle).get(key::list::handle))
-        .route(key::revoke::ENDPOINT.path, delete(key::revoke::handle))
-        .route(service::healthcheck::ENDPOINT.path, get(service::healthcheck::handle))
-        .with_state(Arc::new(Api { engine, settings }));
-    let docs = Router::new()
-        .route("/", get(docs::page::lead_here))
-        .route("/docs", get(docs::page::lead_here))
-        .route(docs::page::ENDPOINT.path, get(docs::page::handle))
-        .route(docs::errors::ENDPOINT.path, get(docs::errors::handle))
-        .route(docs::openapi::ENDPOINT.path, get(docs::openapi::handle))
-        .route(docs::asset::PATH, get(docs::asset::handle));
-    observed(api.merge(docs).merge(probes), max_body_bytes)
+    Router::new(Api { engine, settings, metrics }, &ENDPOINTS, &UNLISTED)
 }
 
 /// The probes alone, for an address of their own.
 pub fn probe_router(engine: Engine, metrics: MetricsHandle) -> Router {
-    observed(probes(engine, metrics), 0)
+    let settings = ServerSettings { max_body_bytes: 0, ..ServerSettings::default() };
+    Router::new(Api { engine, settings, metrics }, &PROBES, &[])
 }
 
-fn probes(engine: Engine, metrics: MetricsHandle) -> Router {
-    Router::new()
-        .route(service::livez::ENDPOINT.path, get(service::livez::handle))
-        .route(service::readyz::ENDPOINT.path, get(service::readyz::handle))
-        .route(service::metrics::ENDPOINT.path, get(service::metrics::handle))
-        .with_state(Arc::new(Probes { engine, metrics }))
+/// Answers requests, each by the handler of its path and method. Cheap to clone.
+#[derive(Clone)]
+pub struct Router {
+    api: ApiState,
+    routes: Arc<[Route]>,
+    observer: Arc<Observer>,
 }
 
-fn observed(router: Router, max_body_bytes: usize) -> Router {
-    let others = ["/", "/docs", docs::asset::PATH];
-    let routes: Vec<&str> = ENDPOINTS.iter().map(|endpoint| endpoint.path).chain(others).collect();
-    router
-        .fallback(fallback::no_such_route)
-        .method_not_allowed_fallback(fallback::method_not_allowed)
-        .layer(from_fn_with_state(Observer::new(&routes, max_body_bytes), observe))
+/// A path, and who answers there.
+struct Route {
+    template: &'static str,
+    segments: Vec<&'static str>,
+    answers: Vec<(Method, Answer)>,
+}
+
+impl Router {
+    fn new(api: Api, calls: &[&Endpoint], unlisted: &[(&'static str, Answer)]) -> Self {
+        let mut routes: Vec<Route> = Vec::new();
+        let calls = calls.iter().map(|call| (call.path, method(&call.method), call.answer));
+        let unlisted = unlisted.iter().map(|(path, answer)| (*path, Method::GET, *answer));
+        for (template, method, answer) in calls.chain(unlisted) {
+            match routes.iter_mut().find(|route| route.template == template) {
+                Some(route) => route.answers.push((method, answer)),
+                None => routes.push(Route {
+                    template,
+                    segments: template.split('/').collect(),
+                    answers: vec![(method, answer)],
+                }),
+            }
+        }
+        let observer = Observer::new(routes.iter().map(|route| route.template));
+        Self { api: Arc::new(api), routes: routes.into(), observer }
+    }
+
+    /// The number of the route that a path takes: the first one that fits. An empty segment in the
+    /// middle is an empty name, to be refused as such; one at the end is a slash too much.
+    fn route(&self, path: &str) -> Option<usize> {
+        if path.len() > 1 && path.ends_with('/') {
+            return None;
+        }
+        let count = path.split('/').count();
+        self.routes.iter().position(|route| route.segments.len() == count && route.fits(path))
+    }
+
+    fn answer(&self, route: Option<usize>, request: &Request) -> Result<Answer, Problem> {
+        refuse_body(request.headers(), self.api.settings.max_body_bytes)?;
+        match route {
+            Some(at) => self.routes[at].answer(request.method()),
+            None => Err(fallback::no_such_route()),
+        }
+    }
+}
+
+impl Service<Request> for Router {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = Observed;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Observed {
+        let route = self.route(request.uri().path());
+        Observer::watch(&self.observer, route, request, |request| {
+            match self.answer(route, &request) {
+                Ok(answer) => answer(Arc::clone(&self.api), request),
+                Err(problem) => Box::pin(ready(Err(problem))),
+            }
+        })
+    }
+}
+
+impl Route {
+    /// Whether a path with as many segments is of this template; a placeholder stands for any text.
+    fn fits(&self, path: &str) -> bool {
+        let mut pairs = self.segments.iter().zip(path.split('/'));
+        pairs.all(|(wanted, given)| *wanted == given || wanted.starts_with('{'))
+    }
+
+    /// Whoever answers this method; a HEAD is a GET whose reply is sent without its body.
+    fn answer(&self, asked: &Method) -> Result<Answer, Problem> {
+        let method = if asked == Method::HEAD { &Method::GET } else { asked };
+        let found = self.answers.iter().find(|(known, _)| known == method);
+        found.map(|(_, answer)| *answer).ok_or_else(|| {
+            let known = self.answers.iter().map(|(method, _)| method);
+            fallback::method_not_allowed(asked, known)
+        })
+    }
+}
+
+fn method(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+/// A body that announces itself as too long is refused before anything is looked at.
+fn refuse_body(headers: &HeaderMap, max_bytes: usize) -> Result<(), Problem> {
+    let Some(length) = headers.get(header::CONTENT_LENGTH) else { return Ok(()) };
+    let bytes = length.to_str().ok().and_then(|text| text.parse::<usize>().ok());
+    if bytes.is_some_and(|bytes| bytes <= max_bytes) {
+        return Ok(());
+    }
+    let reason = format!("the body is longer than {max_bytes} bytes");
+    Err(Problem::new(ErrorCode::BodyTooLarge, &reason))
 }

@@ -7,18 +7,11 @@ use leasehold_engine::Engine;
 use crate::metrics::MetricsHandle;
 use crate::settings::ServerSettings;
 
-/// Shared by the handlers of the API.
+/// Shared by all handlers.
 pub(crate) type ApiState = Arc<Api>;
-
-/// Shared by the handlers of the probes.
-pub(crate) type ProbeState = Arc<Probes>;
 
 pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) settings: ServerSettings,
-}
-
-pub(crate) struct Probes {
-    pub(crate) engine: Engine,
     pub(crate) metrics: MetricsHandle,
 }

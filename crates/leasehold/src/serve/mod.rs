@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_engine::{Engine, SystemClock};
-use leasehold_server::{api_router, install_metrics, listen, probe_router};
+use leasehold_server::{Router, api_router, install_metrics, listen, probe_router};
 use leasehold_store::LocalStore;
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -51,7 +51,7 @@ struct Served {
 }
 
 impl Served {
-    fn start(listener: TcpListener, router: axum::Router, settings: &Settings) -> Self {
+    fn start(listener: TcpListener, router: Router, settings: &Settings) -> Self {
         let (stop, mut stopped) = watch::channel(false);
         let limits = settings::listen(settings);
         let task = tokio::spawn(async move {

@@ -2,25 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
 use bytes::Bytes;
+use hyper::header::{self, HeaderValue};
+use hyper::{StatusCode, Uri};
+use percent_encoding::percent_decode_str;
 use utoipa_swagger_ui::Config;
 
 use crate::error_code::ErrorCode;
+use crate::exchange::{Answering, Request, Response};
 use crate::problem::Problem;
 use crate::reply;
+use crate::state::ApiState;
 
 pub(crate) const PATH: &str = "/v1/docs/{file}";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The files of Swagger UI that the page uses, and the script that starts it.
-pub(crate) async fn handle(file: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
-    let name = file.map_or_else(|_| String::new(), |Path(name)| name);
-    let mut response = match name.as_str() {
+pub(crate) fn answer(_: ApiState, request: Request) -> Answering {
+    Box::pin(async move { handle(request.uri()) })
+}
+
+fn handle(uri: &Uri) -> Result<Response, Problem> {
+    let encoded = uri.path().rsplit('/').next().unwrap_or_default();
+    let name = percent_decode_str(encoded).decode_utf8().map_err(|_| missing())?;
+    let mut response = match name.as_ref() {
         "start.js" => reply::with_type(StatusCode::OK, JAVASCRIPT, include_str!("start.js")),
         "swagger-ui-bundle.js" => embedded(&name, JAVASCRIPT)?,
         "swagger-ui.css" => embedded(&name, "text/css; charset=utf-8")?,

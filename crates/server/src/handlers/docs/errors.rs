@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use axum::http::StatusCode;
-use axum::response::Response;
 use bytes::Bytes;
+use hyper::StatusCode;
 
 use super::HTML;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::{ErrorCode, Retry};
+use crate::exchange::Response;
 use crate::reply;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
@@ -24,11 +24,12 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Text(HTML)),
     refusals: &[],
+    answer: |_, _| Box::pin(async { Ok(handle()) }),
 };
 
 static PAGE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(page()));
 
-pub(crate) async fn handle() -> Response {
+fn handle() -> Response {
     reply::with_type(StatusCode::OK, HTML, PAGE.clone())
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use axum::http::StatusCode;
-use axum::response::Response;
 use bytes::Bytes;
+use hyper::StatusCode;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::Response;
 use crate::reply;
 
 const JSON: &str = "application/json";
@@ -23,12 +23,13 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Text(JSON)),
     refusals: &[],
+    answer: |_, _| Box::pin(async { Ok(handle()) }),
 };
 
 /// The same for every caller, so it is written once.
 static DOCUMENT: LazyLock<Bytes> =
     LazyLock::new(|| Bytes::from(reply::json_bytes(&crate::openapi())));
 
-pub(crate) async fn handle() -> Response {
+fn handle() -> Response {
     reply::with_type(StatusCode::OK, JSON, DOCUMENT.clone())
 }

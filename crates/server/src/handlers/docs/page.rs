@@ -1,11 +1,15 @@
 //! The interactive page.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Redirect, Response};
+use std::future::ready;
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName, HeaderValue};
 
 use super::HTML;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::{Answering, Request, Response};
 use crate::reply;
+use crate::state::ApiState;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
     method: HttpMethod::Get,
@@ -19,6 +23,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Text(HTML)),
     refusals: &[],
+    answer: |_, _| Box::pin(async { Ok(handle()) }),
 };
 
 const CONTENT_SECURITY_POLICY: HeaderName = header::CONTENT_SECURITY_POLICY;
@@ -27,13 +32,16 @@ const CONTENT_SECURITY_POLICY: HeaderName = header::CONTENT_SECURITY_POLICY;
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       frame-ancestors 'none'";
 
-pub(crate) async fn handle() -> Response {
+fn handle() -> Response {
     let mut response = reply::with_type(StatusCode::OK, HTML, include_str!("page.html"));
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }
 
 /// Other addresses at which people look for it.
-pub(crate) async fn lead_here() -> Redirect {
-    Redirect::temporary(ENDPOINT.path)
+pub(crate) fn lead_here(_: ApiState, _: Request) -> Answering {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(ENDPOINT.path));
+    Box::pin(ready(Ok(response)))
 }

@@ -1,8 +1,6 @@
 //! Take a hold.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Acquire, Command, HoldKey, Mode, Role, Terms, Want};
 
 use super::{READ_PROCESS, WRITE_PROCESS, submit_for_grant};
@@ -10,6 +8,7 @@ use crate::asked_kind::AskedKind;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::parameter::{
     CREATE_IF_MISSING, EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS, NOTE, TIMEOUT_SECONDS,
     WAIT_SECONDS,
@@ -25,6 +24,7 @@ pub(crate) static READ: Endpoint = Endpoint {
                   of somebody who stands in line. The reply is the lock, with the `fencing_token` of \
                   the caller's own hold. A request with the `Idempotency-Key` of the one that was \
                   granted gets the same grant again.",
+    answer: |api, request| Box::pin(read(api, request)),
     ..WRITE_ENDPOINT
 };
 
@@ -68,19 +68,14 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TooManyLocks,
         ErrorCode::TokensExhausted,
     ],
+    answer: |api, request| Box::pin(write(api, request)),
 };
 
-pub(crate) async fn read(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn read(api: ApiState, request: Request) -> Result<Response, Problem> {
     acquire(&api, &READ, request, Mode::Read).await
 }
 
-pub(crate) async fn write(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn write(api: ApiState, request: Request) -> Result<Response, Problem> {
     acquire(&api, &WRITE, request, Mode::Write).await
 }
 
@@ -91,9 +86,7 @@ async fn acquire(
     mode: Mode,
 ) -> Result<Response, Problem> {
     let arrived = api.engine.now().mono;
-    let acquire = parse(&Call::open(api, endpoint, &request)?, mode)?;
-    // A body that nobody reads would keep the connection from seeing that a waiting client is gone.
-    drop(request);
+    let acquire = Call::read(api, endpoint, request, |call| parse(call, mode))?;
     let detail = acquire.terms.detail;
     submit_for_grant(api, Command::Acquire(acquire), detail, arrived).await
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{
     Acquire, Command, IdError, LockId, MAX_WANTS, Namespace, Note, ProcessId, Reply, Role, Terms,
     TimeoutSecs, Want,
@@ -15,6 +13,7 @@ use crate::body;
 use crate::call::{Call, preferred};
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::MAX_WAIT_SECS;
 use crate::problem::Problem;
@@ -50,12 +49,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TooManyLocks,
         ErrorCode::TokensExhausted,
     ],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.now().mono;
     let (namespace, idempotency_key, detail) = {
         let call = Call::open(&api, &ENDPOINT, &request)?;

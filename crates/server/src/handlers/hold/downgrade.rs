@@ -1,14 +1,13 @@
 //! Turn a writer into a reader.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::submit_for_grant;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::parameter::{NOTE, TIMEOUT_SECONDS};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -35,14 +34,12 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TooManyHolders,
         ErrorCode::TokensExhausted,
     ],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.now().mono;
-    let (command, detail) = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+    let (command, detail) = Call::read(&api, &ENDPOINT, request, parse)?;
     submit_for_grant(&api, command, detail, arrived).await
 }
 

@@ -7,11 +7,11 @@ pub(crate) mod refresh;
 pub(crate) mod release;
 pub(crate) mod upgrade;
 
-use axum::response::Response;
 use leasehold_core::{Command, Detail, Mono, Reply};
 
 use crate::call::preferred;
 use crate::error_code::ErrorCode;
+use crate::exchange::Response;
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::state::Api;

@@ -1,14 +1,13 @@
 //! Start a hold's timeout anew.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::{READ_PROCESS_REFRESH, WRITE_PROCESS_REFRESH, submit};
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::parameter::{FENCING_TOKEN, TIMEOUT_SECONDS};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -17,6 +16,7 @@ pub(crate) static READ: Endpoint = Endpoint {
     operation: "refresh_read",
     path: READ_PROCESS_REFRESH,
     summary: "Refresh a read hold",
+    answer: |api, request| Box::pin(read(api, request)),
     ..WRITE_ENDPOINT
 };
 
@@ -41,21 +41,16 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::StaleToken,
         ErrorCode::TimeoutTooLong,
     ],
+    answer: |api, request| Box::pin(write(api, request)),
 };
 
-pub(crate) async fn read(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (command, detail) = parse(&Call::open(&api, &READ, &request)?, Mode::Read)?;
+async fn read(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(&api, &READ, request, |call| parse(call, Mode::Read))?;
     submit(&api, command, detail).await
 }
 
-pub(crate) async fn write(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (command, detail) = parse(&Call::open(&api, &WRITE, &request)?, Mode::Write)?;
+async fn write(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(&api, &WRITE, request, |call| parse(call, Mode::Write))?;
     submit(&api, command, detail).await
 }
 

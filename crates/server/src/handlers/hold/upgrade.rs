@@ -1,14 +1,13 @@
 //! Turn the only reader into a writer.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::submit_for_grant;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::parameter::{NOTE, TIMEOUT_SECONDS, WAIT_SECONDS};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -40,16 +39,12 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TimeoutTooLong,
         ErrorCode::TokensExhausted,
     ],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.now().mono;
-    let (command, detail) = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
-    // A body that nobody reads would keep the connection from seeing that a waiting client is gone.
-    drop(request);
+    let (command, detail) = Call::read(&api, &ENDPOINT, request, parse)?;
     submit_for_grant(&api, command, detail, arrived).await
 }
 

@@ -1,8 +1,6 @@
 //! Make an API key.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Namespace, Reply, Role};
 use leasehold_engine::{Clock, SystemClock};
 
@@ -12,6 +10,7 @@ use crate::call::Call;
 use crate::credentials::{self, NewKeyError};
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -36,12 +35,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TooManyKeys,
         ErrorCode::KeyExists,
     ],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     let caller = Call::open(&api, &ENDPOINT, &request)?.caller;
     let asked: KeyRequest = body::read(request, api.settings.max_body_bytes).await?;
     let role = asked.role.into();

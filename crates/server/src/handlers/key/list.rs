@@ -1,13 +1,12 @@
 //! List API keys.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
 use super::managed_namespace;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -26,13 +25,12 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Keys),
     refusals: &[],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let namespace = managed_namespace(&Call::open(&api, &ENDPOINT, &request)?.caller);
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let namespace =
+        Call::read(&api, &ENDPOINT, request, |call| Ok(managed_namespace(&call.caller)))?;
     match api.engine.submit(Command::ListKeys { namespace }).await? {
         Reply::Keys(keys) => {
             let body = Keys { keys: keys.iter().map(Key::from).collect() };

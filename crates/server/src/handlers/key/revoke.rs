@@ -1,14 +1,13 @@
 //! Shut an API key out.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, KeyId, Reply, Role};
 
 use super::managed_namespace;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -28,13 +27,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Key),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchKey],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(&api, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),
         other => Err(mismatched(&other)),

@@ -1,14 +1,13 @@
 //! Make a lock.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
 use crate::asked_kind::AskedKind;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::{EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS};
 use crate::problem::Problem;
@@ -28,13 +27,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::CREATED, Shape::Lock),
     refusals: &[ErrorCode::InvalidId, ErrorCode::LockExists, ErrorCode::TooManyLocks],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(&api, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(reply::json(StatusCode::CREATED, &Lock::from(&lock))),
         other => Err(mismatched(&other)),

@@ -1,13 +1,12 @@
 //! Look at a lock.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -26,13 +25,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Lock),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(&api, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(reply::json(StatusCode::OK, &Lock::from(&lock))),
         other => Err(mismatched(&other)),

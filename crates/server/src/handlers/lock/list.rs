@@ -1,13 +1,12 @@
 //! Look through locks.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, ListLocks, LockState, ProcessId, Reply, Role};
 
 use crate::call::Call;
 use crate::cursor;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::{CURSOR, LIMIT, PREFIX, PROCESS_ID, STATE};
 use crate::problem::Problem;
@@ -30,13 +29,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Locks),
     refusals: &[],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let command = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(&api, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Locks { locks, next } => {
             Ok(reply::json(StatusCode::OK, &Locks::new(&locks, next.as_ref())))

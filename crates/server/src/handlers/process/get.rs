@@ -1,14 +1,13 @@
 //! Look at all that a process holds.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, ProcessId, Role};
 
 use super::{PROCESS, submit};
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -24,13 +23,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Process),
     refusals: &[ErrorCode::InvalidId],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (command, process_id) = parse(&Call::open(&api, &ENDPOINT, &request)?)?;
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let (command, process_id) = Call::read(&api, &ENDPOINT, request, parse)?;
     submit(&api, command, &process_id).await
 }
 

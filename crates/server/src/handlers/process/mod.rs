@@ -4,10 +4,10 @@ pub(crate) mod get;
 pub(crate) mod refresh;
 pub(crate) mod release;
 
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, ProcessId, Reply};
 
+use crate::exchange::Response;
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;

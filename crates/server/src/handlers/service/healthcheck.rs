@@ -1,13 +1,12 @@
 //! The health check that clients of the old service know.
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_engine::{Clock, SystemClock};
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::Response;
 use crate::reply;
-use crate::state::ApiState;
+use crate::state::Api;
 use crate::wire::{Health, Rfc3339};
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
@@ -22,9 +21,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Health),
     refusals: &[],
+    answer: |api, _| Box::pin(async move { Ok(handle(&api)) }),
 };
 
-pub(crate) async fn handle(State(api): State<ApiState>) -> Response {
+fn handle(api: &Api) -> Response {
     let body = Health {
         message: "healthy",
         service_version: &api.settings.service_version,

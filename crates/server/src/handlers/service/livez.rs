@@ -1,9 +1,9 @@
 //! Whether the process serves.
 
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::Response;
 use crate::reply;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -20,8 +20,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Text(TEXT)),
     refusals: &[],
+    answer: |_, _| Box::pin(async { Ok(handle()) }),
 };
 
-pub(crate) async fn handle() -> Response {
+fn handle() -> Response {
     reply::with_type(StatusCode::OK, TEXT, "live\n")
 }

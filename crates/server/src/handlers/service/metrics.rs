@@ -1,12 +1,11 @@
 //! Numbers for Prometheus.
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::Response;
 use crate::reply;
-use crate::state::ProbeState;
+use crate::state::Api;
 
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -23,8 +22,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Text(EXPOSITION)),
     refusals: &[],
+    answer: |api, _| Box::pin(async move { Ok(handle(&api)) }),
 };
 
-pub(crate) async fn handle(State(probes): State<ProbeState>) -> Response {
-    reply::with_type(StatusCode::OK, EXPOSITION, probes.metrics.render())
+fn handle(api: &Api) -> Response {
+    reply::with_type(StatusCode::OK, EXPOSITION, api.metrics.render())
 }

@@ -1,15 +1,14 @@
 //! Whether calls to locks are answered.
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_engine::Role;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
+use crate::exchange::Response;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::ProbeState;
+use crate::state::Api;
 use crate::wire::Readiness;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
@@ -25,10 +24,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Readiness),
     refusals: &[ErrorCode::NotReady, ErrorCode::Draining],
+    answer: |api, _| Box::pin(async move { handle(&api) }),
 };
 
-pub(crate) async fn handle(State(probes): State<ProbeState>) -> Result<Response, Problem> {
-    match &*probes.engine.role().borrow() {
+fn handle(api: &Api) -> Result<Response, Problem> {
+    match &*api.engine.role().borrow() {
         Role::Leading | Role::Following(_) => {
             Ok(reply::json(StatusCode::OK, &Readiness { ready: true }))
         }

@@ -1,12 +1,11 @@
 //! Look at who waits for whom.
 
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -26,13 +25,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     headers: &[],
     success: (StatusCode::OK, Shape::Waits),
     refusals: &[],
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-pub(crate) async fn handle(
-    State(api): State<ApiState>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let namespace = Call::open(&api, &ENDPOINT, &request)?.caller.namespace;
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let namespace = Call::read(&api, &ENDPOINT, request, |call| Ok(call.caller.namespace.clone()))?;
     match api.engine.submit(Command::GetWaits { namespace }).await? {
         Reply::Waits(waits) => Ok(reply::json(StatusCode::OK, &Waits::from(waits.as_slice()))),
         other => Err(mismatched(&other)),
