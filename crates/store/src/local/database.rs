@@ -5,11 +5,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy, PinningPolicy};
-use fjall::{AbstractTree, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+use fjall::{AbstractTree, Keyspace, KeyspaceCreateOptions, PersistMode};
 use leasehold_core::{Batch, RowWrite};
 
 use super::contents::Contents;
 use super::fence::{FENCE_KEY, FORMAT, FORMAT_KEY, Fence, encode_fence, encode_format};
+use super::pending::{LOG_PREFIX, Pending, Write};
 use super::retired::Retired;
 use super::trouble::Trouble;
 use crate::record;
@@ -35,6 +36,7 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct Database {
     rows: Keyspace,
     inner: fjall::Database,
+    pending: Pending,
     retired: Retired,
 }
 
@@ -57,7 +59,13 @@ impl Database {
             return Err(Trouble::Damaged("the database has lost its table of rows".to_owned()));
         }
         let rows = inner.keyspace(TABLE, table_options)?;
-        Ok(Self { rows, inner, retired: Retired::default() })
+        let mut pending = Pending::default();
+        for entry in rows.prefix(LOG_PREFIX) {
+            let (key, value) = entry.into_inner()?;
+            let read = pending.read_back(&key, &value);
+            read.map_err(|error| Trouble::Damaged(error.to_string()))?;
+        }
+        Ok(Self { rows, inner, pending, retired: Retired::default() })
     }
 
     /// The value of one row.
@@ -66,10 +74,15 @@ impl Database {
     }
 
     /// Hands the key and value of every row to `visit`, but for those that describe the directory.
+    /// Writes what is pending first; `fence` is the one that was committed last.
     pub(super) fn scan(
-        &self,
+        &mut self,
+        fence: &Fence,
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
+        if !self.pending.is_empty() {
+            self.commit_fence(fence)?;
+        }
         for entry in self.rows.iter() {
             let (key, value) = entry.into_inner()?;
             if *key != *FORMAT_KEY && *key != *FENCE_KEY {
@@ -88,34 +101,52 @@ impl Database {
         fence: &mut Fence,
     ) -> Result<(), Trouble> {
         self.wait_for_workers()?;
-        let mut writes = OwnedWriteBatch::with_capacity(self.inner.clone(), batch.len() + 1)
-            .durability(Some(PersistMode::SyncAll));
+        let mut writes = Vec::with_capacity(batch.len());
         for (key, write) in batch.writes() {
-            match write {
+            writes.push(match write {
                 RowWrite::Put(row) => {
                     let (key, value) = record::encode(row)
                         .map_err(|error| Trouble::Unwritten(error.to_string()))?;
                     contents.put(&key, record::carried(&value));
-                    writes.insert(&self.rows, key, value);
+                    (key, Some(value))
                 }
                 RowWrite::Delete => {
                     let key = record::encode_key(key);
                     contents.delete(&key);
-                    writes.remove(&self.rows, key);
+                    (key, None)
                 }
-            }
+            });
         }
         fence.summary = contents.summary();
-        self.finish(writes, fence)
+        let (key, value) = self.pending.add(fence.batch, writes);
+        if self.pending.is_full() {
+            let writes = self.pending.take();
+            self.write(writes, fence)
+        } else {
+            self.write([(key, Some(value))], fence)
+        }
     }
 
-    /// Writes nothing but the fence.
+    /// Writes the fence, and puts in their places the rows that are pending.
     pub(super) fn commit_fence(&mut self, fence: &Fence) -> Result<(), Trouble> {
         self.wait_for_workers()?;
-        self.finish(self.inner.batch().durability(Some(PersistMode::SyncAll)), fence)
+        let format = (FORMAT_KEY.to_vec(), Some(encode_format(FORMAT)));
+        let writes = self.pending.take().chain([format]);
+        self.write(writes, fence)
     }
 
-    fn finish(&mut self, mut writes: OwnedWriteBatch, fence: &Fence) -> Result<(), Trouble> {
+    fn write(
+        &mut self,
+        rows: impl IntoIterator<Item = Write>,
+        fence: &Fence,
+    ) -> Result<(), Trouble> {
+        let mut writes = self.inner.batch().durability(Some(PersistMode::SyncAll));
+        for (key, value) in rows {
+            match value {
+                Some(value) => writes.insert(&self.rows, key, value),
+                None => writes.remove(&self.rows, key),
+            }
+        }
         writes.insert(&self.rows, FENCE_KEY, encode_fence(fence));
         writes.commit()?;
         self.retired.follow(self.rows.tree.active_memtable());

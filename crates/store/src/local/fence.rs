@@ -7,8 +7,10 @@ use crate::store::Epoch;
 
 use super::contents::Summary;
 
-/// Version of the directory: which files it has and what the rows in it mean.
-pub(super) const FORMAT: u32 = 1;
+/// Version of the directory: which files it has and what the rows in it mean. Format 1 had no log
+/// (`pending.rs`) and is otherwise the same; a claim turns it into format 2.
+pub(super) const FORMAT: u32 = 2;
+pub(super) const OLDEST_FORMAT: u32 = 1;
 
 pub(super) const FORMAT_KEY: &[u8] = b"meta/format";
 pub(super) const FENCE_KEY: &[u8] = b"meta/fence";
@@ -68,10 +70,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn golden_bytes_of_format_1() {
+    fn golden_bytes_of_format_2() {
         let fence = Fence { epoch: Epoch(1), batch: 2, summary: Summary { rows: 3, digest: 4 } };
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        assert_eq!(hex(&encode_format(FORMAT)), "0100000037e43291");
+        assert_eq!(hex(&encode_format(FORMAT)), "02000000d94b8783");
         assert_eq!(
             hex(&encode_fence(&fence)),
             "0100000000000000020000000000000003000000000000000400000000000000f7cbf509"

@@ -5,13 +5,14 @@
 //! DIR/fjall/         the database: a journal, and sorted table files (database.rs)
 //! ```
 //! Opening is in `open.rs`, what the directory says about itself in `fence.rs`, how a lost row is
-//! noticed in `contents.rs`, which failures can be got over in `trouble.rs`, and why a commit does not
+//! noticed in `contents.rs`, how batches are gathered in `pending.rs`, which failures can be got over in `trouble.rs`, and why a commit does not
 //! wait for memory to be freed in `retired.rs`.
 
 mod contents;
 mod database;
 mod fence;
 mod open;
+mod pending;
 mod retired;
 mod trouble;
 mod witness;
@@ -154,7 +155,7 @@ impl Opened {
     /// Reads all rows and checks that they are exactly those that were committed.
     fn load(&mut self, visit: &mut (dyn FnMut(Row) + Send)) -> Result<(), Trouble> {
         let mut contents = Contents::with_capacity(self.fence.summary.rows);
-        self.database.scan(|key, value| {
+        self.database.scan(&self.fence, |key, value| {
             let row =
                 record::decode(key, value).map_err(|error| Trouble::Damaged(error.to_string()))?;
             contents.put(key, record::carried(value));

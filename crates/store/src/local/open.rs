@@ -10,7 +10,9 @@ use tracing::warn;
 
 use super::contents::Contents;
 use super::database::Database;
-use super::fence::{FENCE_KEY, FORMAT, FORMAT_KEY, Fence, decode_fence, decode_format};
+use super::fence::{
+    FENCE_KEY, FORMAT, FORMAT_KEY, Fence, OLDEST_FORMAT, decode_fence, decode_format,
+};
 use super::trouble::{Trouble, guarded};
 use super::witness::{Acknowledged, Witness};
 use crate::record::RecordError;
@@ -67,7 +69,7 @@ pub enum OpenError {
     },
     /// Another version of Leasehold wrote the directory.
     #[error(
-        "data directory {} has format {found}, and this version of Leasehold knows format {FORMAT}; \
+        "data directory {} has format {found}, and this version of Leasehold knows formats up to {FORMAT}; \
          start the version that wrote it",
         dir.display()
     )]
@@ -188,7 +190,7 @@ fn check_vital_files(database: &Path) -> Result<(), Trouble> {
 fn check_format(dir: &Path, database: &Database) -> Result<(), OpenError> {
     let found = guarded(|| describe(database, FORMAT_KEY, decode_format))
         .map_err(|trouble| error_in(dir, trouble))?;
-    if found == FORMAT {
+    if (OLDEST_FORMAT..=FORMAT).contains(&found) {
         Ok(())
     } else {
         Err(OpenError::UnknownFormat { dir: dir.to_owned(), found })

@@ -59,11 +59,27 @@ fn a_path_that_is_a_file_is_refused() {
 fn another_format_is_refused_with_both_versions() {
     let dir = tempfile::tempdir().unwrap();
     LocalStore::open(dir.path()).map(drop).unwrap();
-    write_format(dir.path(), 2);
+    write_format(dir.path(), 3);
     let error = LocalStore::open(dir.path()).map(drop).unwrap_err();
-    assert!(matches!(error, OpenError::UnknownFormat { found: 2, .. }), "{error}");
-    let text = "has format 2, and this version of Leasehold knows format 1";
+    assert!(matches!(error, OpenError::UnknownFormat { found: 3, .. }), "{error}");
+    let text = "has format 3, and this version of Leasehold knows formats up to 2";
     assert!(error.to_string().contains(text), "{error}");
+}
+
+#[test]
+fn i2_a_directory_of_format_1_is_read_and_becomes_one_of_format_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path());
+    writer.commit(3);
+    let acknowledged = writer.acknowledged.clone();
+    drop(writer);
+    // A claim leaves no log, so what it leaves is what the version before it would have left.
+    assert_eq!(start(dir.path()), Ok(acknowledged.clone()));
+    write_format(dir.path(), 1);
+    assert_eq!(start(dir.path()), Ok(acknowledged));
+    let database = fjall::Database::builder(dir.path().join("fjall")).open().unwrap();
+    let rows = database.keyspace("rows", || panic!("the table is there")).unwrap();
+    assert_eq!(rows.get("meta/format").unwrap().unwrap()[..4], 2_u32.to_le_bytes());
 }
 
 /// Does what a later version would do: writes another number into `meta/format`.
@@ -102,6 +118,22 @@ fn i2_a_killed_process_leaves_exactly_what_it_acknowledged() {
                 .unwrap();
         }
         writer.commit(ROWS_A_BATCH);
+    }
+}
+
+/// A batch is in the log until some batches are written row by row together, by their number or by that
+/// of their rows: a kill finds any number of them in the log.
+#[test]
+fn i2_a_process_killed_with_a_log_of_any_length_leaves_exactly_what_it_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path());
+    for batch in 1..=130 {
+        writer.commit(if batch > 70 { 40 } else { 2 });
+        if batch % 8 < 2 {
+            let killed = Image::of(dir.path());
+            start_on(&killed, &writer.acknowledged, &format!("killed after batch {batch}"))
+                .unwrap();
+        }
     }
 }
 
