@@ -58,7 +58,9 @@ impl<'r> Call<'r> {
         request: Request,
         parse: impl FnOnce(&Call<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        parse(&Call::open(api, endpoint, &request)?)
+        let parsed = Call::open(api, endpoint, &request).and_then(|call| parse(&call));
+        drop(request);
+        parsed
     }
 
     /// The lock that the path names.

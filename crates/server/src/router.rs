@@ -111,7 +111,7 @@ impl Router {
         if path.len() > 1 && path.ends_with('/') {
             return None;
         }
-        let count = path.split('/').count();
+        let count = 1 + path.bytes().filter(|byte| *byte == b'/').count();
         self.routes.iter().position(|route| route.segments.len() == count && route.fits(path))
     }
 
