@@ -1,6 +1,7 @@
 //! What can happen to the table: the only input of [`crate::Table::apply`], live and in recovery.
 
 use crate::command::{HoldKey, LockKind};
+use crate::event::Leaving;
 use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::ApiKey;
 use crate::line::{Ticket, Waiter};
@@ -105,8 +106,13 @@ pub enum Change {
         /// When it is given up.
         until: Mono,
     },
-    /// A waiter left the line, because it was served or gave up.
-    LeftLine(Ticket),
+    /// A waiter left the line.
+    LeftLine {
+        /// Its place.
+        ticket: Ticket,
+        /// Why it left.
+        why: Leaving,
+    },
     /// A process was told which holds it has lost.
     LossesTold {
         /// The process's namespace.

@@ -21,6 +21,7 @@
 mod change;
 mod command;
 mod decide;
+mod event;
 mod id;
 mod key;
 mod limits;
@@ -37,6 +38,7 @@ pub use command::{
     Acquire, Command, Detail, HoldKey, ListLocks, LockKind, MAX_WANTS, Mode, NewLock, Terms, Want,
 };
 pub use decide::{Answer, Decision, Verdict};
+pub use event::{Event, EventKind, Leaving, Party};
 pub use id::{
     IdError, IdempotencyKey, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES,
     MAX_NOTE_BYTES, Namespace, Note, ProcessId,

@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
+use crate::events::{EventId, EventLog, Filter, Follower};
 use crate::gauges::Gauges;
 use crate::gone::{CallId, CallOutcome, Gone, Listener};
 use crate::keyring::KeyRing;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub max_queued: usize,
     /// Commands, and expiries, that one durable batch takes at most.
     pub max_batch: usize,
+    /// Events kept for followers that come back or lag behind; as many refreshes besides.
+    pub max_buffered_events: usize,
     /// Pause before the first new try after a failure of the store; doubles up to `max_retry_pause`.
     pub min_retry_pause: Duration,
     /// Longest pause between two tries.
@@ -42,6 +45,7 @@ impl Default for Settings {
             limits: Limits::default(),
             max_queued: 16_384,
             max_batch: 1_024,
+            max_buffered_events: 65_536,
             min_retry_pause: Duration::from_millis(50),
             max_retry_pause: Duration::from_secs(2),
             campaign_pause: Duration::from_millis(100),
@@ -88,6 +92,7 @@ pub struct Engine {
     keyring: Arc<ArcSwap<KeyRing>>,
     role: watch::Receiver<Role>,
     wind_down: watch::Sender<WindDown>,
+    events: Arc<EventLog>,
     clock: Arc<dyn Clock>,
 }
 
@@ -107,6 +112,7 @@ impl Engine {
         let keyring = Arc::new(ArcSwap::default());
         let (role_out, role) = watch::channel(Role::Recovering { reason: "starting".to_owned() });
         let (wind_down, wind_down_in) = watch::channel(WindDown::Not);
+        let events = EventLog::new(settings.max_buffered_events);
         let owner = Owner {
             store,
             clock: Arc::clone(&clock),
@@ -117,9 +123,10 @@ impl Engine {
             role: role_out,
             wind_down: wind_down_in,
             gauges: Gauges::new(),
+            events: Arc::clone(&events),
         };
         thread::Builder::new().name("commit-loop".to_owned()).spawn(move || owner.run())?;
-        Ok(Self { calls, next_call: Arc::default(), gone, keyring, role, wind_down, clock })
+        Ok(Self { calls, next_call: Arc::default(), gone, keyring, role, wind_down, events, clock })
     }
 
     /// Asks the table. The reply comes once everything that it rests on is durable (I2); for an acquire
@@ -138,6 +145,21 @@ impl Engine {
             mpsc::error::TrySendError::Closed(_) => self.why_closed(),
         })?;
         Listener { id, outcome, gone: self.gone.clone(), is_served: false }.listen().await
+    }
+
+    /// Follows what happens, from after an event that the caller knows, or from now on. What it is told
+    /// is durable.
+    ///
+    /// # Errors
+    /// [`Failure::NotReady`] and [`Failure::Draining`]: there is nothing to follow now.
+    pub fn follow(&self, filter: Filter, after: Option<EventId>) -> Result<Follower, Failure> {
+        match &*self.role.borrow() {
+            Role::Leading | Role::Draining => {}
+            Role::Recovering { reason } | Role::Stopped { reason } => {
+                return Err(Failure::NotReady(reason.clone()));
+            }
+        }
+        self.events.follow(filter, after).ok_or(Failure::Draining)
     }
 
     fn why_closed(&self) -> Failure {
@@ -174,9 +196,10 @@ impl Engine {
     }
 
     /// From now on nobody stands in line: whoever does, or comes to it, is told [`Failure::Draining`].
-    /// Everything else is answered as before. The first half of a stop, because a wait can last longer
-    /// than a stop may.
+    /// Nobody follows events either. Everything else is answered as before. The first half of a stop,
+    /// because both can last longer than a stop may.
     pub fn turn_waiters_away(&self) {
+        self.events.close();
         self.wind_down_to(WindDown::WithoutWaiters);
     }
 

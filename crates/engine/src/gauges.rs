@@ -15,6 +15,7 @@ pub(crate) struct Gauges {
     releases: Counter,
     expiries: Counter,
     forced_ends: Counter,
+    events: Counter,
     batch_rows: Histogram,
     commit_seconds: Histogram,
     queue_depth: Gauge,
@@ -28,6 +29,7 @@ impl Gauges {
             releases: counter!("leasehold_releases_total"),
             expiries: counter!("leasehold_expiries_total"),
             forced_ends: counter!("leasehold_forced_ends_total"),
+            events: counter!("leasehold_events_total"),
             batch_rows: histogram!("leasehold_batch_rows"),
             commit_seconds: histogram!("leasehold_commit_seconds"),
             queue_depth: gauge!("leasehold_queue_depth"),
@@ -45,6 +47,10 @@ impl Gauges {
         #[expect(clippy::cast_precision_loss)]
         self.batch_rows.record(batch.len() as f64);
         self.commit_seconds.record(took.as_secs_f64());
+    }
+
+    pub(crate) fn published(&self, events: usize) {
+        self.events.increment(events as u64);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "exact below 2^52")]

@@ -1,5 +1,6 @@
 //! The loop itself: take what has queued up, decide, commit once, then answer (I2).
 
+use std::mem;
 use std::time::Duration;
 
 use leasehold_core::{Command, Effects, Mono, Now, Outcome, Table};
@@ -68,6 +69,10 @@ impl Owner {
                 waiting.dismiss(&Failure::NotReady(error.to_string()));
                 return TermEnd::Lost(error.to_string());
             }
+            // Before the answers: whoever has had one and then follows hears only of what came later.
+            let events = mem::take(&mut effects.events);
+            self.gauges.published(events.len());
+            self.events.publish(events);
             for (caller, outcome) in answers {
                 if let Err(outcome) = caller.send(outcome) {
                     work.gone.extend(Gone::with(&outcome));

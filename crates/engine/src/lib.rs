@@ -2,6 +2,7 @@
 
 mod clock;
 mod engine;
+mod events;
 mod gauges;
 mod gone;
 mod keyring;
@@ -15,5 +16,6 @@ mod wind_down;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, Failure, Settings};
+pub use events::{EventId, Filter, Follower, Gap, GapReason, Locks, Told};
 pub use keyring::KeyRing;
 pub use role::Role;

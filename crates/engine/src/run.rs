@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::engine::{Call, Settings};
+use crate::events::EventLog;
 use crate::gauges::Gauges;
 use crate::gone::Gone;
 use crate::keyring::KeyRing;
@@ -30,13 +31,14 @@ pub(crate) struct Owner {
     pub(crate) role: watch::Sender<Role>,
     pub(crate) wind_down: watch::Receiver<WindDown>,
     pub(crate) gauges: Gauges,
+    pub(crate) events: Arc<EventLog>,
 }
 
 impl Owner {
     /// Runs until drained. A broken promise (a panic of the table) ends the loop before anything is
     /// committed or answered: callers get an unknown outcome, readiness says why.
     pub(crate) fn run(self) {
-        let role = self.role.clone();
+        let (role, events) = (self.role.clone(), Arc::clone(&self.events));
         let ended = catch_unwind(AssertUnwindSafe(|| -> Result<String, String> {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_time()
@@ -50,6 +52,7 @@ impl Owner {
             Err(_) => "the commit loop broke off; the log has the reason".to_owned(),
         };
         info!(reason, "the commit loop has ended");
+        events.close();
         role.send_replace(Role::Stopped { reason });
     }
 
@@ -64,6 +67,7 @@ impl Owner {
                     return reason;
                 }
             };
+            self.events.begin(epoch.0);
             self.role.send_replace(Role::Leading);
             info!(epoch = epoch.0, "leading");
             match self.lead(*table, epoch, lease).await {

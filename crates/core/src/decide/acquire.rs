@@ -28,7 +28,7 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
         .collect();
     match first_obstacle(table, &holds, place)? {
         None => {
-            changes.extend(place.map(Change::LeftLine));
+            changes.extend(place.map(line::served));
             changes.extend(line::grants(table, now, &holds, &acquire.terms)?);
             Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)))
         }

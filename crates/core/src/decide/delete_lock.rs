@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Answer, Decision, Verdict, as_it_stands, find};
 use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode};
+use crate::event::Leaving;
 use crate::id::{LockId, Namespace};
 use crate::line::{Presence, Waiter};
 use crate::lock::Show;
@@ -39,7 +40,8 @@ pub(super) fn delete_lock(
             at: now.wall,
         })
     });
-    let mut changes: Vec<Change> = tickets.iter().copied().map(Change::LeftLine).collect();
+    let leave = |ticket| Change::LeftLine { ticket, why: Leaving::LockDeleted };
+    let mut changes: Vec<Change> = tickets.iter().copied().map(leave).collect();
     changes.extend(ends);
     changes.push(Change::LockDeleted { namespace: namespace.clone(), lock_id: lock_id.clone() });
     let as_it_was = Reply::Lock(lock.view(lock_id, now, Show::All));

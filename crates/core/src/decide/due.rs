@@ -4,6 +4,7 @@
 use super::as_it_stands;
 use super::get_waits::{blockers, position};
 use crate::change::{Change, EndCause};
+use crate::event::Leaving;
 use crate::limits::GRACE;
 use crate::line::{Presence, Ticket, Waiter};
 use crate::reply::Refusal;
@@ -46,7 +47,7 @@ pub(crate) fn next_due(table: &Table, now: Now) -> Option<Due> {
 fn wait_ends(table: &Table, now: Now, ticket: Ticket) -> Option<Due> {
     let waiter = table.waiter(ticket)?;
     Some(match waiter.presence {
-        Presence::Away => Due::PlaceLost(Change::LeftLine(ticket)),
+        Presence::Away => Due::PlaceLost(Change::LeftLine { ticket, why: Leaving::TimedOut }),
         Presence::Here => Due::WaitEnd {
             ticket,
             change: Change::WentAway { ticket, until: now.mono.plus(GRACE) },

@@ -3,6 +3,7 @@
 use super::Answer;
 use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode, Terms};
+use crate::event::Leaving;
 use crate::id::{LockId, Namespace};
 use crate::limits::Limits;
 use crate::line::{Presence, Purpose, Ticket, Waiter};
@@ -87,7 +88,7 @@ pub(crate) fn grant_waiter(
     waiter: &Waiter,
 ) -> Result<(Vec<Change>, Answer), Refusal> {
     let holds: Vec<HoldKey> = waiter.holds().collect();
-    let mut changes = vec![Change::LeftLine(waiter.ticket)];
+    let mut changes = vec![served(waiter.ticket)];
     match waiter.purpose {
         Purpose::Acquire => changes.extend(grants(table, now, &holds, &waiter.terms)?),
         Purpose::Upgrade => {
@@ -97,6 +98,11 @@ pub(crate) fn grant_waiter(
         }
     }
     Ok((changes, Answer::Granted(holds, waiter.terms.detail)))
+}
+
+/// The end of a wait by a grant, which follows.
+pub(super) fn served(ticket: Ticket) -> Change {
+    Change::LeftLine { ticket, why: Leaving::Served }
 }
 
 /// The grants of these holds, each with a token of its own.

@@ -36,7 +36,7 @@ pub(super) fn upgrade(
         None => None,
     };
     if lock.readers.len() == 1 {
-        let mut changes: Vec<Change> = place.map(Change::LeftLine).into_iter().collect();
+        let mut changes: Vec<Change> = place.map(line::served).into_iter().collect();
         changes.extend(line::conversion(table, now, hold, Mode::Write, terms)?);
         return Ok(Decision::change(changes, Answer::Granted(vec![writer], terms.detail)));
     }

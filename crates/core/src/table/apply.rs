@@ -66,7 +66,7 @@ impl Table {
             Change::Ended { hold, cause, at } => self.end(hold, cause, at),
             Change::Queued(waiter) => self.queue(*waiter),
             Change::WentAway { ticket, until } => self.send_away(ticket, until),
-            Change::LeftLine(ticket) => self.leave_line(ticket),
+            Change::LeftLine { ticket, why: _ } => self.leave_line(ticket),
             Change::ReleaseRemembered { hold, idempotency_key, number } => {
                 self.releases.remember(hold, idempotency_key, number);
             }

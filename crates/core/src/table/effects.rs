@@ -1,6 +1,7 @@
 //! What a stretch of commands did: what to commit, whom to answer, what to count.
 
 use crate::change::{Change, EndCause};
+use crate::event::Event;
 use crate::line::Ticket;
 use crate::reply::{Refusal, Reply};
 use crate::row::Batch;
@@ -10,6 +11,8 @@ use crate::row::Batch;
 pub struct Effects {
     /// The rows as they are to be after the commit.
     pub batch: Batch,
+    /// What to tell those who follow, in the order in which it happened.
+    pub events: Vec<Event>,
     /// Waiters whose wait is over, and what to tell them.
     pub settled: Vec<(Ticket, Result<Reply, Refusal>)>,
     /// Holds granted.
@@ -40,7 +43,7 @@ impl Effects {
             | Change::Confirmed(_)
             | Change::Queued(_)
             | Change::WentAway { .. }
-            | Change::LeftLine(_)
+            | Change::LeftLine { .. }
             | Change::LossesTold { .. }
             | Change::ReleaseRemembered { .. }
             | Change::ReleaseForgotten(_)

@@ -8,6 +8,7 @@ mod recovery;
 mod releases;
 mod run;
 mod show;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

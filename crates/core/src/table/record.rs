@@ -36,7 +36,7 @@ impl Table {
             Change::Confirmed(_)
             | Change::Queued(_)
             | Change::WentAway { .. }
-            | Change::LeftLine(_)
+            | Change::LeftLine { .. }
             | Change::LossesTold { .. } => {}
             Change::ReleaseRemembered { hold, idempotency_key, number } => {
                 batch.put(Row::Release {

@@ -1,9 +1,10 @@
-//! From a decision to its effects: apply it, note its rows, and serve the lines that it moved.
+//! From a decision to its effects: apply it, note its rows, tell of it, and serve the lines that it moved.
 
 use super::{Effects, Table};
 use crate::change::Change;
 use crate::command::{Command, HoldKey};
 use crate::decide::{self, Due, Verdict};
+use crate::event::Leaving;
 use crate::id::{LockId, Namespace};
 use crate::line::Ticket;
 use crate::reply::Outcome;
@@ -23,7 +24,7 @@ impl Table {
         let decision = self.decide(now, command);
         let mut moved = Moved::new();
         for change in &decision.changes {
-            self.carry_out(change, effects, &mut moved);
+            self.carry_out(now, change, effects, &mut moved);
         }
         let outcome = match decision.verdict {
             Verdict::Granted(answer) => Outcome::Done(Ok(self.reply(now, answer))),
@@ -46,10 +47,10 @@ impl Table {
             let mut moved = Moved::new();
             match due {
                 Due::Expiry(change) | Due::PlaceLost(change) => {
-                    self.carry_out(&change, effects, &mut moved);
+                    self.carry_out(now, &change, effects, &mut moved);
                 }
                 Due::WaitEnd { ticket, change, refusal } => {
-                    self.carry_out(&change, effects, &mut moved);
+                    self.carry_out(now, &change, effects, &mut moved);
                     effects.settled.push((ticket, Err(refusal)));
                 }
             }
@@ -63,7 +64,8 @@ impl Table {
     pub fn hang_up(&mut self, now: Now, ticket: Ticket, effects: &mut Effects) {
         if self.waiter(ticket).is_some() {
             let mut moved = Moved::new();
-            self.carry_out(&Change::LeftLine(ticket), effects, &mut moved);
+            let change = Change::LeftLine { ticket, why: Leaving::HungUp };
+            self.carry_out(now, &change, effects, &mut moved);
             self.serve(now, moved, effects);
         }
     }
@@ -79,17 +81,17 @@ impl Table {
     ) {
         if let Some(change) = decide::give_back(self, now, hold, token) {
             let mut moved = Moved::new();
-            self.carry_out(&change, effects, &mut moved);
+            self.carry_out(now, &change, effects, &mut moved);
             self.serve(now, moved, effects);
         }
     }
 
-    fn carry_out(&mut self, change: &Change, effects: &mut Effects, moved: &mut Moved) {
+    fn carry_out(&mut self, now: Now, change: &Change, effects: &mut Effects, moved: &mut Moved) {
         match change {
             Change::Ended { hold, .. } => {
                 moved.push((hold.namespace.clone(), hold.lock_id.clone()));
             }
-            Change::LeftLine(ticket) => {
+            Change::LeftLine { ticket, .. } => {
                 let waiter = self.waiter(*ticket);
                 moved.extend(waiter.into_iter().flat_map(|waiter| {
                     waiter.wants.iter().map(|(id, _)| (waiter.namespace.clone(), id.clone()))
@@ -110,6 +112,7 @@ impl Table {
             | Change::KeyRevoked(_) => {}
         }
         effects.count(change);
+        self.tell(now, change, &mut effects.events);
         self.apply(change.clone());
         self.record(change, &mut effects.batch);
     }
@@ -119,19 +122,21 @@ impl Table {
         while let Some((namespace, lock_id)) = moved.pop() {
             if let Some((ticket, refusal)) = decide::lapsed_upgrade(self, now, &namespace, &lock_id)
             {
-                self.carry_out(&Change::LeftLine(ticket), effects, &mut moved);
+                let change = Change::LeftLine { ticket, why: Leaving::LostHold };
+                self.carry_out(now, &change, effects, &mut moved);
                 effects.settled.extend(refusal.map(|refusal| (ticket, Err(refusal))));
             }
             while let Some(waiter) = decide::next_in_line(self, &namespace, &lock_id) {
                 let ticket = waiter.ticket;
                 let Ok((changes, answer)) = decide::grant_waiter(self, now, waiter) else { break };
                 for change in &changes {
-                    self.carry_out(change, effects, &mut moved);
+                    self.carry_out(now, change, effects, &mut moved);
                 }
                 effects.settled.push((ticket, Ok(self.reply(now, answer))));
             }
             if decide::is_spent(self, &namespace, &lock_id) {
-                self.carry_out(&Change::LockDeleted { namespace, lock_id }, effects, &mut moved);
+                let change = Change::LockDeleted { namespace, lock_id };
+                self.carry_out(now, &change, effects, &mut moved);
             }
         }
     }

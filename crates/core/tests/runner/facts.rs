@@ -138,7 +138,7 @@ fn of_hold_key(hold: &HoldKey) -> String {
     format!("{} {mode} {}", place(&hold.namespace, &hold.lock_id), hold.process_id)
 }
 
-fn place(namespace: &Namespace, lock_id: &LockId) -> String {
+pub(super) fn place(namespace: &Namespace, lock_id: &LockId) -> String {
     match namespace.as_str() {
         "default" => lock_id.to_string(),
         other => format!("{other}/{lock_id}"),

@@ -37,6 +37,11 @@
 //!
 //! **Rows.** A line `rows:` checks exactly what the batch before it wrote (`+`) and deleted (`-`).
 //!
+//! **Events.** A line `events:` checks exactly what the batch before it told those who follow, in
+//! order: `created(job)`, `granted(job write alice#1 for 60s)`, `queued(job read bob place 1)`,
+//! `left(job read bob hung_up)`, `released(job write alice#1)`, `refreshed`, `expired`, `forced`,
+//! `converted` and `deleted`. A note comes last, as in `(job write alice#1 note TEXT)`.
+//!
 //! **Directives.** `namespace NAME` for the commands that follow; `wall +SECS` or `wall -SECS` steps
 //! the wall clock alone; `batch` … `commit` puts the commands between into one batch; `restart`
 //! drops the table, with all that was not committed, and recovers it from its rows, on a monotonic
@@ -44,10 +49,13 @@
 //! [waiters-of-lock=N] [waiters-of-namespace=N] [releases=N]` and `sequence N` count from the
 //! beginning, or from the next `restart`.
 //!
-//! After every line the table is looked through for whatever does not agree with itself.
+//! After every line the table is looked through for whatever does not agree with itself, or with what
+//! its events have told so far.
 
 mod commands;
+mod events;
 mod facts;
+mod mirror;
 mod options;
 mod stage;
 mod views;
@@ -91,6 +99,9 @@ fn play(stage: &mut Stage, line: &str) -> Result<(), String> {
     }
     if let Some(rows) = line.strip_prefix("rows:") {
         return stage.check_rows(rows.trim());
+    }
+    if let Some(events) = line.strip_prefix("events:") {
+        return stage.check_events(events.trim());
     }
     let line = match line.split_once(char::is_whitespace) {
         Some((time, rest)) if time.starts_with(|c: char| c.is_ascii_digit()) => {

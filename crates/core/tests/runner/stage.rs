@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use leasehold_core::{
-    Batch, Command, Effects, FencingToken, Limits, LockUid, Mono, Namespace, Now, Outcome,
-    Recovery, Row, RowKey, RowWrite, Table, Ticket, Wall,
+    Command, Effects, FencingToken, Limits, LockUid, Mono, Namespace, Now, Outcome, Recovery, Row,
+    RowKey, RowWrite, Table, Ticket, Wall,
 };
 
 use super::facts::{self, FIRST_WALL_MS, Fact};
-use super::{commands, views, words};
+use super::mirror::Mirror;
+use super::{commands, events, views, words};
 
 /// How long the monotonic clock has been counting when a table is started: less, after a restart,
 /// than it had counted before.
@@ -25,6 +26,11 @@ pub(super) struct Stage {
     told: Vec<(String, Vec<Fact>)>,
     batch_is_open: bool,
     last_batch: Option<BTreeSet<String>>,
+    last_events: Vec<String>,
+    /// What somebody knows who follows the events.
+    mirror: Mirror,
+    /// How many events of the open batch it has seen.
+    mirrored: usize,
     namespace: Namespace,
     limits: Limits,
     time_ms: u64,
@@ -44,6 +50,9 @@ impl Stage {
             told: Vec::new(),
             batch_is_open: false,
             last_batch: None,
+            last_events: Vec::new(),
+            mirror: Mirror::default(),
+            mirrored: 0,
             namespace: words::namespace("default")?,
             limits,
             time_ms: 0,
@@ -123,6 +132,9 @@ impl Stage {
         let mut recovery = Recovery::new(self.limits);
         self.rows.values().cloned().for_each(|row| recovery.row(row));
         self.table = recovery.finish(self.now()).map_err(|violation| violation.to_string())?;
+        let now = self.now();
+        self.mirror = Mirror::of(&mut self.table, now);
+        self.mirrored = 0;
         Ok(())
     }
 
@@ -142,9 +154,11 @@ impl Stage {
     }
 
     fn make_durable(&mut self) {
-        let batch: Batch = mem::take(&mut self.effects).batch;
-        self.last_batch = Some(facts::of_batch(&batch));
-        for (key, write) in batch.writes() {
+        let effects = mem::take(&mut self.effects);
+        self.last_batch = Some(facts::of_batch(&effects.batch));
+        self.last_events = effects.events.iter().map(events::of_event).collect();
+        self.mirrored = 0;
+        for (key, write) in effects.batch.writes() {
             match write {
                 RowWrite::Put(row) => self.rows.insert(key.clone(), row.clone()),
                 RowWrite::Delete => self.rows.remove(key),
@@ -168,6 +182,10 @@ impl Stage {
             ["occupancy"] => self.occupancy(),
             _ => self.execute(&parts)?,
         };
+        for event in &self.effects.events[self.mirrored..] {
+            self.mirror.follow(event)?;
+        }
+        self.mirrored = self.effects.events.len();
         if !self.batch_is_open {
             self.make_durable();
         }
@@ -263,9 +281,11 @@ impl Stage {
         vec![Fact::List("namespaces".to_owned(), entries.collect())]
     }
 
-    /// Whether the table agrees with itself.
-    pub(super) fn check(&self) -> Result<(), String> {
-        self.table.check().map_err(|wrong| wrong.to_string())
+    /// Whether the table agrees with itself, and with whoever follows its events.
+    pub(super) fn check(&mut self) -> Result<(), String> {
+        self.table.check().map_err(|wrong| wrong.to_string())?;
+        let now = self.now();
+        self.mirror.check(&mut self.table, now)
     }
 
     /// Compares what the last batch wrote.
@@ -283,6 +303,19 @@ impl Stage {
             false => rows.iter().cloned().collect::<Vec<_>>().join(" "),
         };
         Err(format!("rows\n  expected: {}\n  got:      {}", text(&due), text(written)))
+    }
+
+    /// Compares what the last batch told.
+    pub(super) fn check_events(&self, expected: &str) -> Result<(), String> {
+        let due = events::parse(expected)?;
+        if self.last_events == due {
+            return Ok(());
+        }
+        let text = |events: &[String]| match events.is_empty() {
+            true => "none".to_owned(),
+            false => events.join(" "),
+        };
+        Err(format!("events\n  expected: {}\n  got:      {}", text(&due), text(&self.last_events)))
     }
 
     /// What is wrong with ending here.

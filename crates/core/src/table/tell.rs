@@ -1,0 +1,98 @@
+//! What a change means to those who follow the locks.
+
+use super::Table;
+use crate::change::Change;
+use crate::command::HoldKey;
+use crate::event::{Event, EventKind, Leaving, Party};
+use crate::id::{LockId, Namespace, Note};
+use crate::line::{Purpose, Waiter};
+use crate::lock::Hold;
+use crate::time::Now;
+
+impl Table {
+    /// Tells of a change that is about to be applied: after it the table would not know any more whose
+    /// hold ended, or who left the line.
+    pub(super) fn tell(&self, now: Now, change: &Change, events: &mut Vec<Event>) {
+        let mut tell = |namespace: &Namespace, lock_id: &LockId, kind| {
+            let (namespace, lock_id) = (namespace.clone(), lock_id.clone());
+            events.push(Event { namespace, lock_id, at: now.wall, kind });
+        };
+        match change {
+            Change::LockCreated { namespace, lock_id, .. } => {
+                tell(namespace, lock_id, EventKind::Created);
+            }
+            Change::LockDeleted { namespace, lock_id } => {
+                tell(namespace, lock_id, EventKind::Deleted);
+            }
+            Change::Granted { hold, token, timeout, note, .. } => {
+                let holder = party(hold, note.as_ref());
+                let kind = EventKind::Granted { holder, token: *token, timeout: *timeout };
+                tell(&hold.namespace, &hold.lock_id, kind);
+            }
+            Change::Refreshed { hold, timeout, .. } => {
+                if let Some(held) = self.held(hold) {
+                    let (holder, token) = (party(hold, held.note.as_ref()), held.token);
+                    let kind = EventKind::Refreshed { holder, token, timeout: *timeout };
+                    tell(&hold.namespace, &hold.lock_id, kind);
+                }
+            }
+            Change::Ended { hold, cause, .. } => {
+                if let Some(held) = self.held(hold) {
+                    let (holder, token) = (party(hold, held.note.as_ref()), held.token);
+                    let kind = EventKind::Ended { holder, token, cause: *cause };
+                    tell(&hold.namespace, &hold.lock_id, kind);
+                }
+            }
+            Change::Queued(waiter) if self.waiter(waiter.ticket).is_some() => {}
+            Change::Queued(waiter) => {
+                for (hold, party) in parties(waiter) {
+                    let position = self.last_position(waiter, &hold);
+                    let kind = EventKind::Queued { waiter: party, position };
+                    tell(&hold.namespace, &hold.lock_id, kind);
+                }
+            }
+            Change::LeftLine { why: Leaving::Served, .. } => {}
+            Change::LeftLine { ticket, why } => {
+                for (hold, party) in self.waiter(*ticket).into_iter().flat_map(parties) {
+                    let kind = EventKind::LeftLine { waiter: party, why: *why };
+                    tell(&hold.namespace, &hold.lock_id, kind);
+                }
+            }
+            Change::Confirmed(_)
+            | Change::WentAway { .. }
+            | Change::LossesTold { .. }
+            | Change::ReleaseRemembered { .. }
+            | Change::ReleaseForgotten(_)
+            | Change::SequenceAdvanced(_)
+            | Change::KeyCreated(_)
+            | Change::KeyRevoked(_) => {}
+        }
+    }
+
+    fn held(&self, hold: &HoldKey) -> Option<&Hold> {
+        self.lock(&hold.namespace, &hold.lock_id)?.hold_of(hold)
+    }
+
+    /// The place that a new waiter will have: an upgrader goes first, everybody else goes last.
+    fn last_position(&self, waiter: &Waiter, hold: &HoldKey) -> usize {
+        match waiter.purpose {
+            Purpose::Upgrade => 1,
+            Purpose::Acquire => {
+                let lock = self.lock(&hold.namespace, &hold.lock_id);
+                1 + lock.map_or(0, |lock| lock.waiter_count())
+            }
+        }
+    }
+}
+
+fn party(hold: &HoldKey, note: Option<&Note>) -> Party {
+    Party { process_id: hold.process_id.clone(), mode: hold.mode, note: note.cloned() }
+}
+
+/// A waiter, once for each lock that it waits for.
+fn parties(waiter: &Waiter) -> impl Iterator<Item = (HoldKey, Party)> {
+    waiter.holds().map(|hold| {
+        let party = party(&hold, waiter.terms.note.as_ref());
+        (hold, party)
+    })
+}
