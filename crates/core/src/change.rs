@@ -110,8 +110,8 @@ pub enum Change {
     LeftLine {
         /// Its place.
         ticket: Ticket,
-        /// Why it left.
-        why: Leaving,
+        /// Why; `None` if it gets what it waited for, which follows.
+        why: Option<Leaving>,
     },
     /// A process was told which holds it has lost.
     LossesTold {

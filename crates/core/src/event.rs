@@ -52,11 +52,11 @@ pub enum EventKind {
         /// Its place; 1 is next.
         position: usize,
     },
-    /// A waiter is out of the line.
+    /// A waiter is out of the line without a grant.
     LeftLine {
         /// Who.
         waiter: Party,
-        /// Why. [`Leaving::Served`] is no event: the grant is.
+        /// Why.
         why: Leaving,
     },
     /// A hold's timeout started anew.
@@ -81,11 +81,9 @@ pub enum EventKind {
     Deleted,
 }
 
-/// Why a waiter is out of the line.
+/// Why a waiter is out of the line without a grant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leaving {
-    /// It got what it waited for.
-    Served,
     /// Its caller is gone, or was turned away.
     HungUp,
     /// Its wait ended, and nobody came back to its place.

@@ -151,13 +151,15 @@ impl Engine {
     /// is durable.
     ///
     /// # Errors
-    /// [`Failure::NotReady`] and [`Failure::Draining`]: there is nothing to follow now.
+    /// [`Failure::NotReady`], [`Failure::Elsewhere`] and [`Failure::Draining`]: there is nothing to follow
+    /// here and now.
     pub fn follow(&self, filter: Filter, after: Option<EventId>) -> Result<Follower, Failure> {
         match &*self.role.borrow() {
             Role::Leading | Role::Draining => {}
             Role::Recovering { reason } | Role::Stopped { reason } => {
                 return Err(Failure::NotReady(reason.clone()));
             }
+            Role::Following(leader) => return Err(Failure::Elsewhere(Box::new(leader.clone()))),
         }
         self.events.follow(filter, after).ok_or(Failure::Draining)
     }

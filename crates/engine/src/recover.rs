@@ -58,6 +58,7 @@ impl Owner {
     async fn follow(&mut self, leader: Leader) -> bool {
         let refusal = Failure::Elsewhere(Box::new(leader.clone()));
         let role = Role::Following(leader);
+        self.events.send_elsewhere();
         self.role.send_if_modified(|current| {
             let is_news = *current != role;
             if is_news {

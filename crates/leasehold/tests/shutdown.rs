@@ -49,6 +49,21 @@ fn sigint_and_sigterm_end_an_idle_server_at_once() {
     }
 }
 
+#[test]
+fn an_open_event_stream_does_not_hold_the_stop_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = dev(&dir);
+    let mut stream = server.connect();
+    stream.send("GET /v1/events HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    sleep(Duration::from_millis(200));
+    let open = "leasehold_event_streams 1\n";
+    assert!(server.ask("GET", "/metrics").text.contains(open), "the stream is not open");
+    let started = Instant::now();
+    let ended = server.terminate();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
 /// The body of a request, of which the end is still to come.
 const BODY: (&str, &str) = (r#"{"role":"#, r#""read"}"#);
 

@@ -19,6 +19,8 @@ pub(crate) struct Caller {
     /// The only namespace whose locks the caller can reach.
     pub(crate) namespace: Namespace,
     pub(crate) role: Role,
+    /// The key that let it in, if that can be revoked.
+    pub(crate) key_id: Option<KeyId>,
 }
 
 impl Caller {
@@ -44,7 +46,7 @@ pub(crate) fn authenticate(
     headers: &HeaderMap,
     query: &Query<'_>,
 ) -> Result<Caller, Problem> {
-    let operator = || Caller { namespace: Namespace::default(), role: Role::Admin };
+    let operator = || Caller { namespace: Namespace::default(), role: Role::Admin, key_id: None };
     if api.settings.dev {
         return Ok(operator());
     }
@@ -59,7 +61,11 @@ pub(crate) fn authenticate(
     let is_named = matches(&hash, named.map(|key| &key.hash));
     let is_configured = matches(&hash, api.settings.admin_key.as_ref());
     match named {
-        Some(key) if is_named => Ok(Caller { namespace: key.namespace.clone(), role: key.role }),
+        Some(key) if is_named => Ok(Caller {
+            namespace: key.namespace.clone(),
+            role: key.role,
+            key_id: Some(key.key_id.clone()),
+        }),
         Some(_) | None if is_configured => Ok(operator()),
         Some(_) | None => Err(not_let_in(api, "the API key that was sent is not valid")),
     }

@@ -7,6 +7,7 @@ use hyper::{HeaderMap, StatusCode};
 use leasehold_core::{
     Detail, FencingToken, HoldKey, IdError, IdempotencyKey, LockId, Mode, Note, ProcessId, Terms,
 };
+use leasehold_engine::EventId;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
@@ -21,6 +22,7 @@ use crate::reply;
 use crate::state::Api;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const RETURN_MINIMAL: &str = "return=minimal";
@@ -106,19 +108,36 @@ impl<'r> Call<'r> {
 
     /// What marks the request as one that may be sent twice.
     pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
-        let mut given = self.request.headers().get_all(IDEMPOTENCY_KEY).iter();
+        let expects = "1 to 255 bytes of UTF-8 without control characters, not `.` or `..`";
+        self.header(&IDEMPOTENCY_KEY, "Idempotency-Key", expects, |text| {
+            IdempotencyKey::parse(text).ok()
+        })
+    }
+
+    /// The event after which a stream resumes.
+    pub(crate) fn last_event_id(&self) -> Result<Option<EventId>, Problem> {
+        self.header(&LAST_EVENT_ID, "Last-Event-ID", "the `id` of an event", EventId::parse)
+    }
+
+    /// Whatever `parse` makes of a header, which is given at most once.
+    fn header<T>(
+        &self,
+        header: &HeaderName,
+        name: &str,
+        expects: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let mut given = self.request.headers().get_all(header).iter();
         let Some(value) = given.next() else { return Ok(None) };
         if given.next().is_some() {
-            let reason = "the header `Idempotency-Key` is given twice";
-            return Err(Problem::new(ErrorCode::DuplicateParameter, reason));
+            let reason = format!("the header `{name}` is given twice");
+            return Err(Problem::new(ErrorCode::DuplicateParameter, &reason));
         }
-        let text = std::str::from_utf8(value.as_bytes()).ok();
-        let key = text.and_then(|text| IdempotencyKey::parse(text).ok()).ok_or_else(|| {
-            let reason = "the header `Idempotency-Key` must be 1 to 255 bytes of UTF-8 without \
-                          control characters, not `.` or `..`";
-            Problem::new(ErrorCode::InvalidParameter, reason)
-        })?;
-        Ok(Some(key))
+        let parsed = std::str::from_utf8(value.as_bytes()).ok().and_then(parse);
+        parsed.map(Some).ok_or_else(|| {
+            let reason = format!("the header `{name}` must be {expects}");
+            Problem::new(ErrorCode::InvalidParameter, &reason)
+        })
     }
 
     /// How much the caller wants to see.

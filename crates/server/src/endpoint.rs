@@ -38,6 +38,7 @@ pub(crate) enum Noun {
     Hold,
     Process,
     Wait,
+    Event,
     Key,
     Service,
 }
@@ -49,6 +50,8 @@ pub(crate) enum Header {
     Prefer,
     /// `Idempotency-Key` makes it safe to send the request twice.
     IdempotencyKey,
+    /// `Last-Event-ID` names the event after which a stream resumes.
+    LastEventId,
 }
 
 /// What a successful reply carries.
@@ -63,6 +66,8 @@ pub(crate) enum Reply {
     Locks,
     Process,
     Waits,
+    /// A stream of server-sent events.
+    Events,
     NewKey,
     Key,
     Keys,

@@ -75,6 +75,8 @@ error_codes! {
         "Wait for the answer to the newer request.";
     TooManyWaiters = "too_many_waiters", TOO_MANY_REQUESTS, Retry::AfterSecs(1), "Too many requests stand in line",
         "Nothing has changed; try again after a pause.";
+    TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, Retry::AfterSecs(5), "Too many event streams are open",
+        "Close one that is not needed, follow several locks with one stream and a `prefix`, or raise the limit of event streams.";
     AlreadyHeld = "already_held", NOT_ACCEPTABLE, Retry::Never, "The process holds the lock already",
         "Refresh the hold, or release it first.";
     NotHeld = "not_held", CONFLICT, Retry::Never, "The process does not hold the lock",

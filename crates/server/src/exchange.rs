@@ -1,20 +1,72 @@
 //! The two halves of an exchange, as handlers see them.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use crate::event_stream::EventBody;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// A request whose body may still be on its way.
 pub(crate) type Request = hyper::Request<Incoming>;
 
-/// A reply, which is always known in full before it is sent.
-pub(crate) type Response = hyper::Response<Full<Bytes>>;
+/// A reply.
+pub(crate) type Response = hyper::Response<ReplyBody>;
+
+/// What a reply carries.
+pub enum ReplyBody {
+    /// All of it, known before it is sent.
+    Whole(Full<Bytes>),
+    /// Events, as they happen.
+    Events(EventBody),
+}
+
+impl Default for ReplyBody {
+    fn default() -> Self {
+        Self::Whole(Full::default())
+    }
+}
+
+impl From<Bytes> for ReplyBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(Full::new(bytes))
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(context),
+            Self::Events(events) => Pin::new(events).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.is_end_stream(),
+            Self::Events(events) => events.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Events(events) => events.size_hint(),
+        }
+    }
+}
 
 /// Answers requests of one call.
 pub(crate) type Answer = fn(ApiState, Request) -> Answering;

@@ -12,6 +12,7 @@ pub mod credentials;
 mod cursor;
 mod endpoint;
 mod error_code;
+mod event_stream;
 mod exchange;
 mod handlers;
 pub mod listen;

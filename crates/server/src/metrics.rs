@@ -51,6 +51,9 @@ fn describe() {
         "leasehold_forced_ends_total",
         "Holds ended because an admin broke the lock."
     );
+    describe_counter!("leasehold_events_total", "Events published, of all kinds.");
+    describe_counter!("leasehold_event_gaps_total", "Gaps told to those who follow events.");
+    describe_gauge!("leasehold_event_streams", "Event streams that are open.");
     describe_gauge!("leasehold_locks", "Locks that exist, by namespace.");
     describe_gauge!("leasehold_holds", "Holds that are in force, by namespace.");
     describe_gauge!("leasehold_waiters", "Requests in line, by namespace.");

@@ -226,3 +226,25 @@ pub(crate) static CURSOR: Parameter = Parameter {
     expects: "the `next_cursor` of the page before, as it is",
     description: "The `next_cursor` of the page before. Without it the list begins at the first name.",
 };
+
+/// Whether a stream tells of refreshes.
+pub(crate) static REFRESHED: Parameter = Parameter {
+    name: "refreshed",
+    alias: None,
+    kind: Kind::Boolean,
+    default: Some("false"),
+    expects: WORDS_FOR_BOOLEANS,
+    description: "Whether to tell of refreshes as well: there are many, and they change nothing about \
+                  who holds what.",
+};
+
+/// Where a stream resumes, for clients that cannot set the header.
+pub(crate) static LAST_EVENT_ID: Parameter = Parameter {
+    name: "last_event_id",
+    alias: None,
+    kind: Kind::Text { max_bytes: None },
+    default: None,
+    expects: "the `id` of an event",
+    description: "The same as the header `Last-Event-ID`, for clients that cannot set headers. If both \
+                  are given, the header counts.",
+};

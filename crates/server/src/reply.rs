@@ -1,7 +1,6 @@
 //! Replies that carry JSON.
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use serde::Serialize;
@@ -19,7 +18,7 @@ pub(crate) fn with_type(
     media_type: &'static str,
     body: impl Into<Bytes>,
 ) -> Response {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response

@@ -11,7 +11,7 @@ use leasehold_engine::Engine;
 use crate::endpoint::{Endpoint, HttpMethod};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Answer, Request, Response};
-use crate::handlers::{docs, fallback, hold, key, lock, process, service, wait};
+use crate::handlers::{docs, event, fallback, hold, key, lock, process, service, wait};
 use crate::metrics::MetricsHandle;
 use crate::observe::{Observed, Observer};
 use crate::problem::Problem;
@@ -19,7 +19,7 @@ use crate::settings::ServerSettings;
 use crate::state::{Api, ApiState};
 
 /// Every call, in the order of the documentation.
-pub(crate) static ENDPOINTS: [&Endpoint; 27] = [
+pub(crate) static ENDPOINTS: [&Endpoint; 29] = [
     &lock::create::ENDPOINT,
     &lock::get::ENDPOINT,
     &lock::list::ENDPOINT,
@@ -37,6 +37,8 @@ pub(crate) static ENDPOINTS: [&Endpoint; 27] = [
     &process::refresh::ENDPOINT,
     &process::release::ENDPOINT,
     &wait::list::ENDPOINT,
+    &event::follow::OF_LOCK,
+    &event::follow::OF_ALL,
     &key::create::ENDPOINT,
     &key::list::ENDPOINT,
     &key::revoke::ENDPOINT,
@@ -62,13 +64,13 @@ static UNLISTED: [(&str, Answer); 3] = [
 
 /// The whole service: the API, its documentation and the probes.
 pub fn api_router(engine: Engine, settings: ServerSettings, metrics: MetricsHandle) -> Router {
-    Router::new(Api { engine, settings, metrics }, &ENDPOINTS, &UNLISTED)
+    Router::new(Api::new(engine, settings, metrics), &ENDPOINTS, &UNLISTED)
 }
 
 /// The probes alone, for an address of their own.
 pub fn probe_router(engine: Engine, metrics: MetricsHandle) -> Router {
     let settings = ServerSettings { max_body_bytes: 0, ..ServerSettings::default() };
-    Router::new(Api { engine, settings, metrics }, &PROBES, &[])
+    Router::new(Api::new(engine, settings, metrics), &PROBES, &[])
 }
 
 /// Answers requests, each by the handler of its path and method. Cheap to clone.

@@ -1,5 +1,7 @@
 //! What the HTTP face is told at start. Plain data, checked where settings are read.
 
+use std::time::Duration;
+
 use leasehold_core::KeyHash;
 
 /// Settings of [`crate::api_router`].
@@ -15,6 +17,10 @@ pub struct ServerSettings {
     pub commit_id: String,
     /// Longest request body, in bytes (I7).
     pub max_body_bytes: usize,
+    /// Event streams that are open at once (I7).
+    pub max_event_streams: usize,
+    /// Longest silence on an event stream.
+    pub event_heartbeat: Duration,
 }
 
 impl Default for ServerSettings {
@@ -25,6 +31,8 @@ impl Default for ServerSettings {
             service_version: env!("CARGO_PKG_VERSION").to_owned(),
             commit_id: "unknown".to_owned(),
             max_body_bytes: 64 * 1024,
+            max_event_streams: 1_000,
+            event_heartbeat: Duration::from_secs(15),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leasehold_engine::Engine;
 
+use crate::event_stream::EventStreams;
 use crate::metrics::MetricsHandle;
 use crate::settings::ServerSettings;
 
@@ -14,4 +15,12 @@ pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) settings: ServerSettings,
     pub(crate) metrics: MetricsHandle,
+    pub(crate) event_streams: EventStreams,
+}
+
+impl Api {
+    pub(crate) fn new(engine: Engine, settings: ServerSettings, metrics: MetricsHandle) -> Self {
+        let (max, heartbeat) = (settings.max_event_streams, settings.event_heartbeat);
+        Self { engine, settings, metrics, event_streams: EventStreams::new(max, heartbeat) }
+    }
 }

@@ -40,7 +40,7 @@ pub(super) fn delete_lock(
             at: now.wall,
         })
     });
-    let leave = |ticket| Change::LeftLine { ticket, why: Leaving::LockDeleted };
+    let leave = |ticket| Change::LeftLine { ticket, why: Some(Leaving::LockDeleted) };
     let mut changes: Vec<Change> = tickets.iter().copied().map(leave).collect();
     changes.extend(ends);
     changes.push(Change::LockDeleted { namespace: namespace.clone(), lock_id: lock_id.clone() });

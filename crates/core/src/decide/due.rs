@@ -47,7 +47,7 @@ pub(crate) fn next_due(table: &Table, now: Now) -> Option<Due> {
 fn wait_ends(table: &Table, now: Now, ticket: Ticket) -> Option<Due> {
     let waiter = table.waiter(ticket)?;
     Some(match waiter.presence {
-        Presence::Away => Due::PlaceLost(Change::LeftLine { ticket, why: Leaving::TimedOut }),
+        Presence::Away => Due::PlaceLost(Change::LeftLine { ticket, why: Some(Leaving::TimedOut) }),
         Presence::Here => Due::WaitEnd {
             ticket,
             change: Change::WentAway { ticket, until: now.mono.plus(GRACE) },

@@ -3,7 +3,6 @@
 use super::Answer;
 use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode, Terms};
-use crate::event::Leaving;
 use crate::id::{LockId, Namespace};
 use crate::limits::Limits;
 use crate::line::{Presence, Purpose, Ticket, Waiter};
@@ -102,7 +101,7 @@ pub(crate) fn grant_waiter(
 
 /// The end of a wait by a grant, which follows.
 pub(super) fn served(ticket: Ticket) -> Change {
-    Change::LeftLine { ticket, why: Leaving::Served }
+    Change::LeftLine { ticket, why: None }
 }
 
 /// The grants of these holds, each with a token of its own.

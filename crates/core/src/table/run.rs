@@ -64,7 +64,7 @@ impl Table {
     pub fn hang_up(&mut self, now: Now, ticket: Ticket, effects: &mut Effects) {
         if self.waiter(ticket).is_some() {
             let mut moved = Moved::new();
-            let change = Change::LeftLine { ticket, why: Leaving::HungUp };
+            let change = Change::LeftLine { ticket, why: Some(Leaving::HungUp) };
             self.carry_out(now, &change, effects, &mut moved);
             self.serve(now, moved, effects);
         }
@@ -122,7 +122,7 @@ impl Table {
         while let Some((namespace, lock_id)) = moved.pop() {
             if let Some((ticket, refusal)) = decide::lapsed_upgrade(self, now, &namespace, &lock_id)
             {
-                let change = Change::LeftLine { ticket, why: Leaving::LostHold };
+                let change = Change::LeftLine { ticket, why: Some(Leaving::LostHold) };
                 self.carry_out(now, &change, effects, &mut moved);
                 effects.settled.extend(refusal.map(|refusal| (ticket, Err(refusal))));
             }

@@ -3,7 +3,7 @@
 use super::Table;
 use crate::change::Change;
 use crate::command::HoldKey;
-use crate::event::{Event, EventKind, Leaving, Party};
+use crate::event::{Event, EventKind, Party};
 use crate::id::{LockId, Namespace, Note};
 use crate::line::{Purpose, Waiter};
 use crate::lock::Hold;
@@ -51,8 +51,8 @@ impl Table {
                     tell(&hold.namespace, &hold.lock_id, kind);
                 }
             }
-            Change::LeftLine { why: Leaving::Served, .. } => {}
-            Change::LeftLine { ticket, why } => {
+            Change::LeftLine { why: None, .. } => {}
+            Change::LeftLine { ticket, why: Some(why) } => {
                 for (hold, party) in self.waiter(*ticket).into_iter().flat_map(parties) {
                     let kind = EventKind::LeftLine { waiter: party, why: *why };
                     tell(&hold.namespace, &hold.lock_id, kind);

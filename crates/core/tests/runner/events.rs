@@ -28,7 +28,6 @@ pub(super) fn of_event(event: &Event) -> String {
         }
         EventKind::LeftLine { waiter, why } => {
             let why = match why {
-                Leaving::Served => "served",
                 Leaving::HungUp => "hung_up",
                 Leaving::TimedOut => "timed_out",
                 Leaving::LostHold => "lost_hold",

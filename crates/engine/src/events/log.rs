@@ -25,7 +25,19 @@ struct State {
     last: EventId,
     /// Refreshes have a ring of their own, so that they push nothing else out.
     rings: Rings,
-    is_closed: bool,
+    stand: Stand,
+}
+
+/// Whether there is anything to follow here.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Stand {
+    /// Not now; another replica may have it.
+    #[default]
+    Elsewhere,
+    /// There is.
+    Here,
+    /// Not any more.
+    Closed,
 }
 
 #[derive(Default)]
@@ -56,6 +68,9 @@ impl EventLog {
         let forgotten = {
             let mut state = self.state();
             state.last = EventId { term, number: 0 };
+            if state.stand == Stand::Elsewhere {
+                state.stand = Stand::Here;
+            }
             mem::take(&mut state.rings)
         };
         drop(forgotten);
@@ -80,13 +95,26 @@ impl EventLog {
         self.wake();
     }
 
+    /// Another replica leads: whoever follows comes to an end, and finds it there.
+    pub(crate) fn send_elsewhere(&self) {
+        self.end_with(Stand::Elsewhere);
+    }
+
     /// Nothing more comes: whoever follows comes to an end.
     pub(crate) fn close(&self) {
-        self.state().is_closed = true;
+        self.end_with(Stand::Closed);
+    }
+
+    fn end_with(&self, stand: Stand) {
+        let mut state = self.state();
+        if state.stand != Stand::Closed {
+            state.stand = stand;
+        }
+        drop(state);
         self.wake();
     }
 
-    /// Follows from after an event, or from now on. `None` if the log is closed.
+    /// Follows from after an event, or from now on. `None` if there is nothing to follow.
     pub(crate) fn follow(
         self: &Arc<Self>,
         filter: Filter,
@@ -95,7 +123,7 @@ impl EventLog {
         let pulse = self.pulse.subscribe();
         let state = self.state();
         let from = after.unwrap_or(state.last);
-        (!state.is_closed).then(|| Follower::new(Arc::clone(self), filter, pulse, from))
+        (state.stand == Stand::Here).then(|| Follower::new(Arc::clone(self), filter, pulse, from))
     }
 
     /// What came after an event.
@@ -107,7 +135,7 @@ impl EventLog {
             false => facts.forgotten,
         };
         let is_known = seen.term == state.last.term && seen.number <= state.last.number;
-        if state.is_closed {
+        if state.stand != Stand::Here {
             return Found::End;
         }
         if !is_known || seen.number < forgotten {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may give up")]
 
 mod commit_loop;
+mod events;
 mod replicas;
 mod support;
 mod waiting;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leasehold_core::Reply;
-use leasehold_engine::{Engine, Failure, Role, Settings, SystemClock};
+use leasehold_engine::{
+    Engine, Failure, Filter, GapReason, Locks, Role, Settings, SystemClock, Told,
+};
 use leasehold_store::{Candidate, MemoryStore};
 
-use crate::support::{acquire, create};
+use crate::support::{acquire, create, namespace};
 
 const LEASE: Duration = Duration::from_millis(600);
 const SOON: Duration = Duration::from_secs(10);
@@ -74,4 +76,33 @@ async fn i3_a_leader_that_drains_hands_over_at_once_and_tokens_go_on() {
     assert!(token(&second, "log", "bob").await > before);
     let refused = second.submit(acquire("job", "carol", 60)).await.unwrap_err();
     assert!(matches!(refused, Failure::Refused(_)), "alice still holds it: {refused:?}");
+}
+
+#[tokio::test]
+async fn who_follows_events_goes_on_at_the_next_leader_with_a_gap() {
+    let store = MemoryStore::new();
+    let first = replica(&store, "first:1");
+    until(&first, |role| *role == Role::Leading).await;
+    let second = replica(&store, "second:2");
+    until(&second, |role| matches!(role, Role::Following(_))).await;
+    let filter = || Filter {
+        namespace: namespace(),
+        locks: Locks::WithPrefix(String::new()),
+        with_refreshes: false,
+    };
+    let refused = second.follow(filter(), None).err();
+    assert!(matches!(refused, Some(Failure::Elsewhere(_))), "{refused:?}");
+
+    let mut follower = first.follow(filter(), None).unwrap();
+    first.submit(create("job")).await.unwrap();
+    assert!(matches!(follower.next().await, Some(Told::Events(_))));
+    let seen = follower.seen();
+    first.drain().await;
+    assert_eq!(follower.next().await, None);
+
+    until(&second, |role| *role == Role::Leading).await;
+    let mut again = second.follow(filter(), Some(seen)).unwrap();
+    let Some(Told::Gap(gap)) = again.next().await else { panic!("expected a gap") };
+    assert_eq!((gap.after, gap.reason), (seen, GapReason::NewTerm));
+    assert!(gap.until > seen, "ids grow from one leader to the next: {gap:?}");
 }

@@ -100,6 +100,10 @@ settings! {
     max_connections: Whole<1, 1_000_000> = ListenSettings::default().max_connections,
     /// Largest body of a request, in bytes
     max_body_bytes: Whole<1_024, 16_777_216> = ServerSettings::default().max_body_bytes,
+    /// Event streams that are open at once; more are answered 429
+    max_event_streams: Whole<1, 100_000> = ServerSettings::default().max_event_streams,
+    /// Events kept in memory for followers that reconnect; as many refreshes besides
+    max_buffered_events: Whole<1_000, 100_000_000> = engine::Settings::default().max_buffered_events,
     /// How long a connection may wait for the head of its next request, in seconds
     header_timeout_seconds: Whole<1, 3_600> = ListenSettings::default().header_read_timeout.as_secs(),
     /// How long a stop waits for requests that are under way, in seconds

@@ -20,6 +20,7 @@ pub(super) fn engine(settings: &Settings) -> engine::Settings {
             ..Limits::default()
         },
         max_queued: settings.max_queued.value.count(),
+        max_buffered_events: settings.max_buffered_events.value.count(),
         ..engine::Settings::default()
     }
 }
@@ -32,6 +33,8 @@ pub(super) fn server(settings: &Settings) -> ServerSettings {
         service_version: version::VERSION.to_owned(),
         commit_id: version::COMMIT_ID.to_owned(),
         max_body_bytes: settings.max_body_bytes.value.count(),
+        max_event_streams: settings.max_event_streams.value.count(),
+        ..ServerSettings::default()
     }
 }
 

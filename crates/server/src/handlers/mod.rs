@@ -1,6 +1,7 @@
 //! One folder a noun, one file a verb. Each file describes its call and answers it.
 
 pub(crate) mod docs;
+pub(crate) mod event;
 pub(crate) mod fallback;
 pub(crate) mod hold;
 pub(crate) mod key;

@@ -132,6 +132,21 @@ fn cycle() -> Value {
     ])
 }
 
+/// The beginning of a stream.
+pub(super) fn events() -> Value {
+    let granted = json!({
+        "event": "granted",
+        "lock_id": "nightly-report",
+        "at": "2026-01-02T03:10:00.000Z",
+        "process_id": "worker-7",
+        "mode": "write",
+        "note": "deploy 4711 by CI",
+        "fencing_token": 4711,
+        "timeout": 60,
+    });
+    json!(format!(": open\nid: 7-41\n\nevent: granted\nid: 7-42\ndata: {granted}\n\n"))
+}
+
 /// A refusal, with what it shows beside its words.
 pub(super) fn problem(code: ErrorCode) -> Value {
     let mut problem = json!({

@@ -47,7 +47,16 @@ pub fn openapi() -> OpenApi {
         .paths(paths)
         .components(Some(components()))
         .tags(Some(
-            [Noun::Lock, Noun::Hold, Noun::Process, Noun::Wait, Noun::Key, Noun::Service].map(tag),
+            [
+                Noun::Lock,
+                Noun::Hold,
+                Noun::Process,
+                Noun::Wait,
+                Noun::Event,
+                Noun::Key,
+                Noun::Service,
+            ]
+            .map(tag),
         ))
         .build()
 }
@@ -71,6 +80,7 @@ fn tag(noun: Noun) -> Tag {
         }
         Noun::Process => "All that a process holds, in one call.",
         Noun::Wait => "Who stands in line, and because of whom.",
+        Noun::Event => "What happens to locks, as it happens.",
         Noun::Key => "API keys, for admins.",
         Noun::Service => "The service itself. No key is needed.",
     };
@@ -83,6 +93,7 @@ fn tag_name(noun: Noun) -> &'static str {
         Noun::Hold => "holds",
         Noun::Process => "processes",
         Noun::Wait => "waits",
+        Noun::Event => "events",
         Noun::Key => "keys",
         Noun::Service => "service",
     }
@@ -97,6 +108,8 @@ fn components() -> Components {
     let components = with_schema::<wire::Locks<'static>>(components);
     let components = with_schema::<wire::ProcessHolds<'static>>(components);
     let components = with_schema::<wire::Waits<'static>>(components);
+    let components = with_schema::<wire::LockEvent<'static>>(components);
+    let components = with_schema::<wire::EventGap>(components);
     let components = with_schema::<wire::ProblemDocument<'static>>(components);
     let components = with_schema::<wire::KeyRequest>(components);
     let components = with_schema::<wire::NewKey<'static>>(components);

@@ -43,7 +43,12 @@ fn request_body(endpoint: &Endpoint) -> Option<RequestBody> {
         Reply::NewKey => Some(json_body("KeyRequest", example::key_request())),
         Reply::Grants => Some(json_body("AcquireRequest", example::acquire_request())),
         Reply::Lock | Reply::GrantedLock | Reply::Locks | Reply::Process | Reply::Waits => None,
-        Reply::Key | Reply::Keys | Reply::Health | Reply::Readiness | Reply::Text(_) => None,
+        Reply::Events
+        | Reply::Key
+        | Reply::Keys
+        | Reply::Health
+        | Reply::Readiness
+        | Reply::Text(_) => None,
     }
 }
 

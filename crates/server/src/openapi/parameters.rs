@@ -14,6 +14,7 @@ pub(super) fn parameters(endpoint: &Endpoint) -> Vec<Documented> {
     let in_header = endpoint.headers.iter().map(|taken| match taken {
         Header::Prefer => prefer(),
         Header::IdempotencyKey => idempotency_key(),
+        Header::LastEventId => last_event_id(),
     });
     in_path.chain(in_query).chain(in_header).chain([request_id()]).collect()
 }
@@ -75,6 +76,12 @@ fn idempotency_key() -> Documented {
     let description = "1 to 255 bytes that mark this request, the same each time that it is sent: \
                        sent again after a lost reply, it gets the same answer and does nothing twice.";
     header("Idempotency-Key", description)
+}
+
+fn last_event_id() -> Documented {
+    let description = "The `id` of the last event that the client has seen, as `EventSource` sends it by \
+                       itself: the stream resumes after it.";
+    header("Last-Event-ID", description)
 }
 
 fn request_id() -> Documented {

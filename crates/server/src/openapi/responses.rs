@@ -39,6 +39,15 @@ fn success(endpoint: &Endpoint) -> Response {
         Reply::Locks => json("A page of locks.", "Locks", example::locks()),
         Reply::Process => json("What the process holds.", "ProcessHolds", example::process()),
         Reply::Waits => json("Who waits.", "Waits", example::waits()),
+        Reply::Events => {
+            let text = ObjectBuilder::new().schema_type(Type::String).build();
+            let content = ContentBuilder::new().schema(Some(text)).example(Some(example::events()));
+            (
+                "What happens, for as long as the client listens.",
+                "text/event-stream",
+                content.build(),
+            )
+        }
         Reply::NewKey => json("The key, shown this once.", "NewKey", example::new_key()),
         Reply::Key => json("The key as it was.", "Key", example::key()),
         Reply::Keys => json("The keys, by id.", "Keys", example::keys()),

@@ -1,6 +1,7 @@
 //! The JSON that crosses the wire. Types here only borrow and word; they decide nothing.
 
 mod acquire;
+mod event;
 mod grant;
 mod health;
 mod key;
@@ -13,6 +14,7 @@ mod text;
 mod wait;
 
 pub(crate) use acquire::{AcquireRequest, WantedLock};
+pub(crate) use event::{EventGap, LockEvent};
 pub(crate) use grant::{GrantedLock, Grants};
 pub(crate) use health::{Health, Readiness};
 pub(crate) use key::{Key, KeyRequest, Keys, NewKey};

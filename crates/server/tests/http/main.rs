@@ -6,6 +6,7 @@ mod connections;
 mod conversions;
 mod disconnects;
 mod docs;
+mod events;
 mod holds;
 mod keys;
 mod kinds;

@@ -3,5 +3,6 @@
 pub(crate) mod client;
 pub(crate) mod service;
 pub(crate) mod store;
+pub(crate) mod stream;
 
 pub(crate) use service::{Service, Setup};

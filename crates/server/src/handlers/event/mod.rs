@@ -1,0 +1,3 @@
+//! Events: what happens to locks, as it happens.
+
+pub(crate) mod follow;
