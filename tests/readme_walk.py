@@ -32,6 +32,7 @@ VOLATILE = [
     (re.compile(r'("remaining_ms": )\d+'), r"\1<ms>"),
     (re.compile(r'("request_id": )"[^"]+"'), r"\1<id>"),
     (re.compile(r'("commit_id": )"[^"]+"'), r"\1<commit>"),
+    (re.compile(r"^id: \d+-\d+$", re.MULTILINE), "id: <event id>"),
     (re.compile(r"for another \d+(\.\d+)? ?m?s"), "for another <span>"),
 ]
 
