@@ -52,10 +52,30 @@ impl Connection {
         self
     }
 
+    /// Waits so long for each further reply.
+    pub(crate) fn set_patience(&self, patience: Duration) {
+        self.stream.get_ref().set_read_timeout(Some(patience)).unwrap();
+    }
+
     /// Sends a request without a body and reads its reply.
     pub(crate) fn ask(&mut self, method: &str, path: &str) -> Result<Reply, Broken> {
-        let key = self.key.as_ref().map(|key| format!("x-api-key: {key}\r\n")).unwrap_or_default();
-        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: test\r\n{key}\r\n"))?;
+        self.ask_with(method, path, "")
+    }
+
+    /// Sends a request, with a body of JSON if there is one, and reads its reply.
+    pub(crate) fn ask_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<Reply, Broken> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\n");
+        head.extend(self.key.as_ref().map(|key| format!("x-api-key: {key}\r\n")));
+        if !body.is_empty() {
+            let length = body.len();
+            head += &format!("content-type: application/json\r\ncontent-length: {length}\r\n");
+        }
+        self.send(&format!("{head}\r\n{body}"))?;
         self.receive()
     }
 

@@ -162,13 +162,13 @@ impl Drop for Server {
 }
 
 /// What a pipe has said so far.
-struct Collected {
+pub(crate) struct Collected {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Collected {
-    fn from(pipe: impl Read + Send + 'static) -> Self {
+    pub(crate) fn from(pipe: impl Read + Send + 'static) -> Self {
         let text = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&text);
         let reader = spawn(move || {
@@ -183,7 +183,7 @@ impl Collected {
     }
 
     /// Everything, once the pipe is closed.
-    fn finish(&mut self) -> String {
+    pub(crate) fn finish(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }
