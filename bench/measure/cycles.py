@@ -5,7 +5,6 @@ from .markdown import section
 from .processes import Server, data_dir, load
 
 CLIENTS = (1, 64, 256)
-CONTENDED = {"clients": 64, "locks": 8}
 
 
 def measure(plan):
@@ -22,11 +21,8 @@ def measure(plan):
             who = f"{clients} clients" if clients > 1 else "1 client"
             rows.append([f"no-op, {who}", *summary.cells(of_noop), ""])
             rows.append([f"Leasehold, {who}", *summary.cells(of_service), f"{ratio:.2f}"])
-        contended = [load(service, plan, **CONTENDED) for _ in range(plan.rounds)]
-        rows.append(["Leasehold, 64 clients on 8 locks", *summary.cells(contended), ""])
     note = (
         "Durable acquire and release of a write-exclusive lock, a lock a client; medians of "
-        f"{plan.rounds} runs of {plan.seconds:g} s, the two servers in turn. The last row retries "
-        "at once when it is refused."
+        f"{plan.rounds} runs of {plan.seconds:g} s, the two servers in turn."
     )
     return section("Cycles", note, ["", *summary.HEADERS, "of the ceiling"], rows)

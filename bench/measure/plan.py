@@ -15,15 +15,25 @@ class Plan:
     """Starts of a server whose median is reported."""
     many_locks: int
     """Locks of a full server."""
+    many_waiters: int
+    """Waiters of one lock that many want."""
+    queueing_seconds: float
+    """Load before they are measured: time for all of them to stand in line."""
 
     @classmethod
     def of(cls, quick, seconds, rounds):
         """The plan for the options given; `None` means the default."""
-        usual = cls(1.5, 0.5, 2, 3, 100_000) if quick else cls(8.0, 2.0, 3, 5, 1_000_000)
+        usual = (
+            cls(1.5, 0.5, 2, 3, 100_000, 1_000, 1.0)
+            if quick
+            else cls(8.0, 2.0, 3, 5, 1_000_000, 10_000, 8.0)
+        )
         return cls(
             seconds or usual.seconds,
             usual.warmup_seconds,
             rounds or usual.rounds,
             usual.starts,
             usual.many_locks,
+            usual.many_waiters,
+            usual.queueing_seconds,
         )

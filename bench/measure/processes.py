@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import resource
 import socket
 import subprocess
 import sys
@@ -40,6 +41,16 @@ def data_dir():
     return tempfile.TemporaryDirectory(prefix="bench-data-", dir=TARGET_DIR)
 
 
+def allow_connections(count):
+    """Makes room for so many connections in each process that is started from here."""
+    needed = count + 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise RuntimeError(f"{needed} open files are needed, {hard} allowed: raise `ulimit -Hn`")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 class Server:
     """A running server, ended and waited for when its `with` ends."""
 
@@ -57,9 +68,10 @@ class Server:
         return cls("noop")
 
     @classmethod
-    def leasehold(cls, directory):
+    def leasehold(cls, directory, *arguments):
         """The service, on this data directory."""
-        return cls("leasehold", "serve", "--dev", "--log-level", "warn", "--data-dir", directory)
+        return cls("leasehold", "serve", "--dev", "--log-level", "warn", "--data-dir", directory,
+                   *arguments)
 
     def __enter__(self):
         return self

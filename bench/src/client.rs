@@ -8,7 +8,8 @@ use crate::locks::Walk;
 use crate::report::{Tally, record};
 use crate::request::Cycle;
 
-/// When counting begins and ends. What runs outside is load, but not counted.
+/// When counting begins and ends. What ends outside is load, but not counted; what began before counts,
+/// or else the longest waits would be left out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) opens: Instant,
@@ -16,8 +17,8 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    fn covers(self, begun: Instant, ended: Instant) -> bool {
-        begun >= self.opens && ended <= self.closes
+    fn covers(self, ended: Instant) -> bool {
+        self.opens <= ended && ended <= self.closes
     }
 }
 
@@ -46,11 +47,9 @@ impl Client {
                 return Err(self.unexpected(status, &self.cycle.release));
             }
             let ended = Instant::now();
-            let mut tally = tally.borrow_mut();
-            if window.covers(acquired, ended) {
+            if window.covers(ended) {
+                let mut tally = tally.borrow_mut();
                 record(&mut tally.request_micros, ended - acquired);
-            }
-            if window.covers(started, ended) {
                 record(&mut tally.cycle_micros, ended - started);
             }
         }
@@ -72,7 +71,7 @@ impl Client {
             if status != 200 && !refused {
                 return Err(self.unexpected(status, &self.cycle.acquire));
             }
-            if window.covers(asked, answered) {
+            if window.covers(answered) {
                 let mut tally = tally.borrow_mut();
                 record(&mut tally.request_micros, answered - asked);
                 tally.refusals += u64::from(refused);

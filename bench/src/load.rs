@@ -40,6 +40,8 @@ pub struct Settings {
     pub locks: Locks,
     /// Which kind of hold they take.
     pub mode: Mode,
+    /// How long an acquire stands in line before it is refused, in seconds.
+    pub wait_secs: u32,
     /// Readers that hold each made lock throughout, besides the clients.
     pub standing_readers: usize,
     /// The server's process, to count its CPU time.
@@ -108,7 +110,7 @@ async fn prepare(settings: &Settings) -> Result<(), ExchangeError> {
     bulk::send(address, PREPARING_CONNECTIONS, holds, &[200, 406], move |number| {
         let process_id = format!("standing-{}", number / locks);
         let hold = Hold { lock: number % locks, mode: Mode::Read, process_id };
-        target.acquire(&hold, STANDING_TIMEOUT_SECS)
+        target.acquire(&hold, STANDING_TIMEOUT_SECS, 0)
     })
     .await
 }
@@ -144,9 +146,10 @@ async fn run_client(
     window: Window,
     tally: Rc<RefCell<Tally>>,
 ) -> Result<(), ExchangeError> {
+    let process_id = format!("worker-{number}");
     let client = Client {
         connection: Connection::open(settings.target.address).await?,
-        cycle: Cycle::new(&settings.target, settings.mode, format!("worker-{number}")),
+        cycle: Cycle::new(&settings.target, settings.mode, process_id, settings.wait_secs),
         locks: settings.locks.of_client(number, settings.clients),
         contended: settings.locks.contended() && settings.mode == Mode::Write,
     };

@@ -68,11 +68,13 @@ pub struct Report {
     pub clients: usize,
     /// Length of the measured window, in seconds.
     pub seconds: f64,
-    /// Cycles (acquire and release) that began and ended within the window.
+    /// Cycles (acquire and release) that ended within the window. Where clients wait for each other, each
+    /// of them is a handover.
     pub cycles: u64,
     /// The same per second.
     pub cycles_per_second: f64,
-    /// Acquires refused because the lock was taken (409), and tried again.
+    /// Acquires refused because the lock was taken, or because the wait for it was over (409), and tried
+    /// again.
     pub refusals: u64,
     /// Latency of one request, refused or granted.
     pub request: Latency,

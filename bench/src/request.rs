@@ -47,10 +47,15 @@ impl Target {
         self.request("POST", &format!("{}?is_exclusive=true", lock_path(lock)))
     }
 
-    /// Takes a hold for so long.
+    /// Takes a hold for so long, standing in line so long if need be.
     #[must_use]
-    pub fn acquire(&self, hold: &Hold, timeout_secs: u32) -> Vec<u8> {
-        self.request("PUT", &format!("{}?timeout_seconds={timeout_secs}", hold.path()))
+    pub fn acquire(&self, hold: &Hold, timeout_secs: u32, wait_secs: u32) -> Vec<u8> {
+        let mut path = format!("{}?timeout_seconds={timeout_secs}", hold.path());
+        if wait_secs > 0 {
+            // Writing to a String cannot fail.
+            let _ = write!(path, "&wait_seconds={wait_secs}");
+        }
+        self.request("PUT", &path)
     }
 
     fn release(&self, hold: &Hold) -> Vec<u8> {
@@ -93,9 +98,10 @@ pub(crate) struct Cycle {
 const TIMEOUT_SECS: u32 = 60;
 
 impl Cycle {
-    pub(crate) fn new(target: &Target, mode: Mode, process_id: String) -> Self {
+    pub(crate) fn new(target: &Target, mode: Mode, process_id: String, wait_secs: u32) -> Self {
         let hold = Hold { lock: 0, mode, process_id };
-        Self { acquire: target.acquire(&hold, TIMEOUT_SECS), release: target.release(&hold) }
+        let acquire = target.acquire(&hold, TIMEOUT_SECS, wait_secs);
+        Self { acquire, release: target.release(&hold) }
     }
 
     /// Both requests are now about this lock.
@@ -137,10 +143,14 @@ mod tests {
     #[test]
     fn a_cycle_re_aimed_is_a_cycle_written_anew() {
         let target = target(None, false);
-        let mut cycle = Cycle::new(&target, Mode::Write, "worker-3".to_owned());
+        let mut cycle = Cycle::new(&target, Mode::Write, "worker-3".to_owned(), 30);
         cycle.aim_at(12_345_678);
         let hold = Hold { lock: 12_345_678, mode: Mode::Write, process_id: "worker-3".to_owned() };
-        assert_eq!(cycle.acquire, target.acquire(&hold, TIMEOUT_SECS));
+        assert_eq!(cycle.acquire, target.acquire(&hold, TIMEOUT_SECS, 30));
+        assert!(cycle.acquire.starts_with(
+            b"PUT /v1/distributed_lock/bench-12345678/write-process/worker-3?\
+              timeout_seconds=60&wait_seconds=30 HTTP/1.1\r\n"
+        ));
         assert_eq!(cycle.release, target.release(&hold));
         assert!(cycle.release.starts_with(
             b"DELETE /v1/distributed_lock/bench-12345678/write-process/worker-3 HTTP/1.1\r\n"

@@ -50,6 +50,7 @@ fn settings(address: SocketAddr) -> Settings {
         measured: Duration::from_millis(200),
         locks: Locks::Own,
         mode: Mode::Write,
+        wait_secs: 0,
         standing_readers: 0,
         server_pid: Some(std::process::id()),
     }
@@ -88,6 +89,24 @@ fn a_refusal_is_tried_again_on_shared_locks_and_an_error_on_own_ones() {
     assert!(shared.refusals > 8, "{} refusals", shared.refusals);
     let own = load::run(&settings(address)).unwrap();
     assert_eq!((own.refusals, own.errors), (0, 8));
+}
+
+#[test]
+fn a_client_stands_in_line_if_it_is_told_to() {
+    let waiting_only = Router::new().fallback(async |request: axum::extract::Request| {
+        match (request.method().as_str(), request.uri().query()) {
+            ("PUT", Some("timeout_seconds=60&wait_seconds=7")) | ("POST" | "DELETE", _) => {
+                StatusCode::OK
+            }
+            _ => StatusCode::BAD_REQUEST,
+        }
+    });
+    let (_runtime, address) = serve(waiting_only);
+    let roaming = Settings { locks: Locks::Roam(100), ..settings(address) };
+    assert_eq!(load::run(&roaming).unwrap().errors, 8);
+    let report = load::run(&Settings { wait_secs: 7, ..roaming }).unwrap();
+    assert_eq!((report.errors, report.first_error), (0, None));
+    assert!(report.cycles > 8, "{} cycles", report.cycles);
 }
 
 #[test]

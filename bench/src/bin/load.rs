@@ -34,6 +34,9 @@ struct Arguments {
     /// Which kind of hold is taken.
     #[arg(long, value_enum, default_value_t = Mode::Write)]
     mode: Mode,
+    /// Stand in line so long, up to 300 seconds; 0 to be refused at once, and try again at once.
+    #[arg(long, default_value_t = 0)]
+    wait_seconds: u32,
     /// Readers that hold each lock throughout, besides the clients; needs `--mode read`.
     #[arg(long, default_value_t = 0)]
     standing_readers: usize,
@@ -94,6 +97,7 @@ impl From<Arguments> for Settings {
             measured: arguments.seconds,
             locks: arguments.locks,
             mode: arguments.mode,
+            wait_secs: arguments.wait_seconds,
             standing_readers: arguments.standing_readers,
             server_pid: arguments.server_pid,
         }
