@@ -140,6 +140,36 @@ fn i3_an_ephemeral_lock_goes_with_its_last_hold_and_tokens_grow_all_the_same() {
 }
 
 #[test]
+fn an_ephemeral_lock_stays_while_somebody_waits_for_it() {
+    let service = Service::start();
+    service.call("POST", &format!("{LOCK}?is_exclusive=true&ephemeral=true")).ok(201);
+    let made = service.call("GET", LOCK).ok(200);
+    service.acquire("report", "write", "first");
+    let waiter = service.begin("PUT", &format!("{LOCK}/write-process/next?wait_seconds=15"));
+    service.waits(1);
+    service.call("DELETE", &format!("{LOCK}/write-process/first")).ok(200);
+    assert_eq!(waiter.join().unwrap().ok(200)["id"], made["id"], "the same lock");
+    service.call("DELETE", &format!("{LOCK}/write-process/next")).ok(200);
+    service.call("GET", LOCK).refusal(404, "no_such_lock");
+}
+
+#[test]
+fn a_lock_that_is_waited_for_can_be_made_on_the_way() {
+    let service = Service::start();
+    let target = |process: &str| {
+        let query = "create_if_missing=true&max_writers=1&wait_seconds=15";
+        format!("{LOCK}/write-process/{process}?{query}")
+    };
+    service.call("PUT", &target("a")).ok(200);
+    let waiter = service.begin("PUT", &target("b"));
+    service.waits(1);
+    let problem = service.call("DELETE", LOCK).refusal(409, "not_free");
+    assert_eq!(problem["lock"]["waiter_count"], 1);
+    service.call("DELETE", &format!("{LOCK}/write-process/a")).ok(200);
+    waiter.join().unwrap().ok(200);
+}
+
+#[test]
 fn a_lock_that_is_not_in_use_can_be_deleted() {
     let service = Service::start();
     service.create("report", true);

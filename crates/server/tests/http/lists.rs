@@ -91,6 +91,35 @@ fn a_list_can_be_narrowed() {
 }
 
 #[test]
+fn i7_a_page_has_a_hundred_locks_unless_it_is_told_otherwise() {
+    let service = Service::start();
+    for number in 0..101 {
+        service.create(&format!("lock-{number:03}"), false);
+    }
+    let page = service.call("GET", LIST).ok(200);
+    assert_eq!(names(&page).len(), 100);
+    assert!(page["next_cursor"].is_string());
+    let page = service.call("GET", &format!("{LIST}?limit=1000")).ok(200);
+    assert_eq!(names(&page).len(), 101);
+    assert!(page["next_cursor"].is_null());
+}
+
+#[test]
+fn a_list_shows_notes_and_how_many_wait() {
+    let service = Service::start();
+    service.create("report", true);
+    let hold = "/v1/distributed_lock/report/write-process";
+    service.call("PUT", &format!("{hold}/ci?note=deploy+4711+by+CI")).ok(200);
+    let waiter = service.begin("PUT", &format!("{hold}/next?wait_seconds=15"));
+    service.waits(1);
+    let lock = service.call("GET", LIST).ok(200)["locks"][0].clone();
+    assert_eq!(lock["write_process_list"][0]["note"], "deploy 4711 by CI");
+    assert_eq!(lock["waiter_count"], 1);
+    service.call("DELETE", &format!("{hold}/ci")).ok(200);
+    waiter.join().unwrap().ok(200);
+}
+
+#[test]
 fn a_list_refuses_what_it_does_not_understand() {
     let service = filled();
     for (query, says) in [

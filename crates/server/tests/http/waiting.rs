@@ -3,8 +3,10 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use leasehold_core::Limits;
 use serde_json::{Value, json};
 
+use crate::support::service::ADMIN_KEY;
 use crate::support::{Service, Setup};
 
 const LOCK: &str = "/v1/distributed_lock/report";
@@ -192,17 +194,104 @@ fn the_same_process_coming_back_takes_its_own_place_over() {
 
 #[test]
 fn i7_the_line_has_an_end() {
-    let mut setup = Setup::default();
-    setup.engine.limits.max_waiters_per_lock = 1;
-    let service = setup.start().ready();
-    service.create("report", true);
-    service.acquire("report", "write", "holder");
-    let waiter = service.begin("PUT", &waiting("write", "next"));
-    service.waits(1);
-    let problem = service.call("PUT", &waiting("write", "more")).refusal(429, "too_many_waiters");
-    assert!(problem["detail"].as_str().unwrap().contains("1 requests wait for this lock"));
+    let default = Limits::default();
+    for (limits, says) in [
+        (Limits { max_waiters_per_lock: 1, ..default }, "for this lock"),
+        (Limits { max_waiters_per_namespace: 1, ..default }, "in this namespace"),
+        (Limits { max_waiters: 1, ..default }, "in the service"),
+    ] {
+        let mut setup = Setup::default();
+        setup.engine.limits = limits;
+        let service = setup.start().ready();
+        service.create("report", true);
+        service.acquire("report", "write", "holder");
+        let waiter = service.begin("PUT", &waiting("write", "next"));
+        service.waits(1);
+        let refused = service.call("PUT", &waiting("write", "more"));
+        let problem = refused.refusal(429, "too_many_waiters");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("1 requests wait {says}")), "{detail}");
+        // Who asks without waiting is no waiter, and who comes back to its place is none more.
+        service.call("PUT", &hold("write", "more")).refusal(409, "held");
+        let again = service.begin("PUT", &waiting("write", "next"));
+        waiter.join().unwrap().refusal(409, "superseded");
+        service.call("DELETE", &hold("write", "holder")).ok(200);
+        again.join().unwrap().ok(200);
+    }
+}
+
+#[test]
+fn writers_who_share_come_in_together_too() {
+    let service = Service::start();
+    service.create("report", false);
+    service.acquire("report", "read", "reader");
+    let writers: Vec<_> = ["w1", "w2", "w3"]
+        .into_iter()
+        .enumerate()
+        .map(|(place, name)| {
+            let writer = service.begin("PUT", &waiting("write", name));
+            service.waits(place + 1);
+            writer
+        })
+        .collect();
+    service.call("DELETE", &hold("read", "reader")).ok(200);
+    let tokens = writers
+        .into_iter()
+        .map(|writer| writer.join().unwrap().ok(200)["fencing_token"].as_u64().unwrap());
+    assert!(tokens.collect::<Vec<_>>().is_sorted(), "I6: in the order of their coming");
+    assert_eq!(service.call("GET", LOCK).ok(200)["write_process_count"], 3);
+}
+
+/// A lock whose place is kept for somebody who is away is free and yet not to be had.
+#[test]
+fn i6_nobody_overtakes_one_who_may_come_back() {
+    let service = taken();
+    let target = format!("{}?wait_seconds=1", hold("write", "away"));
+    service.call("PUT", &target).refusal(409, "wait_timed_out");
     service.call("DELETE", &hold("write", "holder")).ok(200);
-    waiter.join().unwrap().ok(200);
+    let problem = service.call("PUT", &hold("read", "late")).refusal(409, "held");
+    assert_eq!(problem["lock"]["current_state"], "FREE");
+    assert_eq!(problem["lock"]["waiter_count"], 1);
+    let late = service.begin("PUT", &waiting("read", "late"));
+    service.waits(2);
+    service.call("PUT", &target).ok(200);
+    service.call("DELETE", &hold("write", "away")).ok(200);
+    late.join().unwrap().ok(200);
+}
+
+#[test]
+fn a_place_that_nobody_comes_back_to_is_given_up() {
+    let service = taken();
+    let target = format!("{}?wait_seconds=1", hold("write", "away"));
+    service.call("PUT", &target).refusal(409, "wait_timed_out");
+    let told = Instant::now();
+    service.call("DELETE", &hold("write", "holder")).ok(200);
+    service.call("PUT", &waiting("write", "next")).ok(200);
+    let took = told.elapsed();
+    assert!(took > Duration::from_millis(1_500) && took < Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn an_expiry_makes_room_like_a_release() {
+    let service = Service::start();
+    service.create("report", true);
+    service.call("PUT", &format!("{}?timeout=1", hold("write", "holder"))).ok(200);
+    let began = Instant::now();
+    let lock = service.call("PUT", &waiting("read", "next")).ok(200);
+    assert!(began.elapsed() > Duration::from_millis(700), "{:?}", began.elapsed());
+    assert_eq!(lock["current_state"], "READ");
+}
+
+#[test]
+fn a_reader_key_may_see_who_waits_and_not_wait_itself() {
+    let service = Service::start_with_keys();
+    let made = service.post_as(ADMIN_KEY, "/v1/keys", r#"{"role": "read"}"#).ok(201);
+    let reader = made["key"].as_str().unwrap();
+    service.call_as(ADMIN_KEY, "POST", LOCK).ok(201);
+    service.call_as(reader, "PUT", &waiting("read", "p")).refusal(403, "forbidden");
+    assert_eq!(service.call_as(reader, "GET", "/v1/waits").ok(200), json!({ "waits": [] }));
+    service.call("GET", "/v1/waits").refusal(401, "unauthorized");
 }
 
 #[test]
