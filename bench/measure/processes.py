@@ -68,10 +68,9 @@ class Server:
         return cls("noop")
 
     @classmethod
-    def leasehold(cls, directory, *arguments):
+    def leasehold(cls, directory):
         """The service, on this data directory."""
-        return cls("leasehold", "serve", "--dev", "--log-level", "warn", "--data-dir", directory,
-                   *arguments)
+        return cls("leasehold", "serve", "--dev", "--log-level", "warn", "--data-dir", directory)
 
     def __enter__(self):
         return self

@@ -41,21 +41,19 @@ def _contended(plan):
 
 def _by_waiters(plan):
     """One lock, one holder, and so many in line behind it."""
-    reports = {}
-    for waiters in (FEW_WAITERS, plan.many_waiters):
-        clients = waiters + 1
-        allow_connections(clients)
-        with data_dir() as directory, \
-                Server.leasehold(directory, "--max-connections", str(2 * clients)) as service:
-            service.wait_for_answer()
-            reports[f"{count(waiters)} waiters"] = [
-                load(service, plan, clients=clients, locks=1, wait_seconds=WAIT_SECONDS,
-                     warmup_seconds=plan.queueing_seconds)
-                for _ in range(plan.rounds)
-            ]
+    lines = (FEW_WAITERS, plan.many_waiters)
+    allow_connections(max(lines))
+    reports = {f"{count(waiters)} waiters": [] for waiters in lines}
+    with data_dir() as directory, Server.leasehold(directory) as service:
+        service.wait_for_answer()
+        for _ in range(plan.rounds):
+            for waiters, runs in zip(lines, reports.values()):
+                runs.append(load(service, plan, clients=waiters + 1, locks=1,
+                                 wait_seconds=WAIT_SECONDS,
+                                 warmup_seconds=plan.queueing_seconds))
     note = (
-        "Handovers of one lock. With more waiters each waits longer for its turn; what must not "
-        "grow is what a handover costs."
+        "Handovers of one lock, the two lines in turn. With more waiters each waits longer for its "
+        "turn; what must not grow is what a handover costs."
     )
     return _section("Number of waiters", note, reports)
 
