@@ -5,8 +5,9 @@ Checks, too, that the table of settings knows every flag of `leasehold serve`.
     tests/readme_walk.py BINARY          check
     tests/readme_walk.py BINARY --write  put the real output into README.md
 
-A block's lines that begin with `$ ` are commands; what follows is their output. Times, UUIDs, request ids and keys differ from
-run to run: they are compared by shape.
+A block's lines that begin with `$ ` are commands, with `> ` their further lines; what follows is their output. The commands of a
+block run in one shell, so that what one begins with `&` another can `wait` for. Times, UUIDs, request ids and keys differ from run to
+run: they are compared by shape.
 """
 
 import os
@@ -21,6 +22,11 @@ from pathlib import Path
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BLOCK = re.compile(r"```console\n(.*?)```\n", re.DOTALL)
+# What the reader types first: the helpers, and where the server is, which the walk knows better.
+SET_UP = re.compile(r"```sh\nexport URL=[^\n]*\n(.*?)```\n", re.DOTALL)
+COMMAND = re.compile(r"^\$ .*(?:\n> .*)*", re.MULTILINE)
+# Printed between the outputs of commands: no output has it.
+SEPARATOR = "\x1e"
 KEY = "lh-walkthrough-admin-key"
 
 VOLATILE = [
@@ -29,7 +35,7 @@ VOLATILE = [
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), "<time>"),
     (re.compile(r"lh_[0-9a-f]{12}_[0-9a-f]{64}"), "<key>"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "<key id>"),
-    (re.compile(r'("remaining_ms": )\d+'), r"\1<ms>"),
+    (re.compile(r'("(?:remaining|waited|safe_for)_ms": )\d+'), r"\1<ms>"),
     (re.compile(r'("request_id": )"[^"]+"'), r"\1<id>"),
     (re.compile(r'("commit_id": )"[^"]+"'), r"\1<commit>"),
     (re.compile(r"^id: \d+-\d+$", re.MULTILINE), "id: <event id>"),
@@ -61,17 +67,20 @@ def wait_until_ready(url: str, server: subprocess.Popen) -> None:
     sys.exit("the server was not ready within 10 s")
 
 
-def run_block(block: str, env: dict[str, str]) -> str:
+def run_block(block: str, set_up: str, env: dict[str, str], directory: str) -> str:
     """The block anew, with the output that its commands print now."""
-    commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-    out = ""
+    shown = COMMAND.findall(block)
+    commands = [re.sub(r"^(\$|>) ", "", command, flags=re.MULTILINE) for command in shown]
+    lines = ["set -e -o pipefail", "shopt -s expand_aliases", set_up]
     for command in commands:
-        script = f"""shopt -s expand_aliases; alias api='curl -s -H "x-api-key: $KEY"'\n{command}"""
-        done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=60)
-        if done.returncode != 0:
-            sys.exit(f"{command}\nended with {done.returncode}: {done.stderr}")
-        out += f"$ {command}\n{done.stdout}"
-    return out
+        lines += [f"printf '{SEPARATOR}'", command]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)], env=env, cwd=directory, capture_output=True, text=True, timeout=60
+    )
+    if done.returncode != 0:
+        sys.exit(f"{block}\nended with {done.returncode}: {done.stdout}{done.stderr}")
+    outputs = done.stdout.split(SEPARATOR)[1:]
+    return "".join(f"{command}\n{output}" for command, output in zip(shown, outputs, strict=True))
 
 
 def missing_flags(binary: Path, readme: str) -> list[str]:
@@ -100,7 +109,8 @@ def main() -> None:
         try:
             wait_until_ready(url, server)
             blocks = BLOCK.findall(readme)
-            real = [run_block(block, env) for block in blocks]
+            set_up = SET_UP.search(readme).group(1)
+            real = [run_block(block, set_up, env, data) for block in blocks]
         finally:
             server.terminate()
             server.wait(timeout=30)

@@ -38,9 +38,9 @@ impl Default for Limits {
             max_locks_per_namespace: 2_000_000,
             max_holders_per_lock: 100_000,
             max_timeout_secs: 7 * 24 * 3600,
-            max_waiters_per_lock: 20_000,
-            max_waiters_per_namespace: 50_000,
-            max_waiters: 100_000,
+            max_waiters_per_lock: 10_000,
+            max_waiters_per_namespace: 12_500,
+            max_waiters: 15_000,
             max_remembered_releases: 100_000,
             max_keys: 10_000,
         }

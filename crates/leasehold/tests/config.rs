@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::support::{Ended, Launch, run};
+use crate::support::{Ended, Launch, eventually, run};
 
 const KEY: &str = "a-long-enough-admin-key";
 
@@ -104,6 +105,59 @@ fn a_short_key_is_warned_about() {
     let stderr = server.terminate().stderr;
     assert!(stderr.contains("WARN") && stderr.contains("shorter than 16"), "{stderr}");
     assert!(!stderr.contains("hunter2"), "{stderr}");
+}
+
+#[test]
+fn more_waiters_than_connections_are_warned_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let launch = |waiters| {
+        let launch = Launch::new(dir.path()).arg("--dev").arg("--max-connections=100");
+        launch.env("LEASEHOLD_MAX_WAITERS", waiters).start().terminate().stderr
+    };
+    let stderr = launch("100");
+    let says = "max-waiters is 100 (environment LEASEHOLD_MAX_WAITERS) and max-connections 100";
+    assert!(stderr.contains("WARN") && stderr.contains(says), "{stderr}");
+    assert!(!launch("99").contains("max-waiters"));
+}
+
+#[test]
+fn i7_the_lines_are_as_long_as_the_settings_say() {
+    for setting in ["--max-waiters-per-lock=1", "--max-waiters-per-namespace=1", "--max-waiters=1"]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Launch::new(dir.path()).arg("--dev").arg(setting).start();
+        let hold = |process: &str| format!("/v1/distributed_lock/a/write-process/{process}");
+        let made = format!("{}?create_if_missing=true&is_exclusive=true", hold("holder"));
+        assert_eq!(server.ask("PUT", &made).status, 200);
+        let in_line = format!("{}?wait_seconds=60", hold("next"));
+        let mut waiting = server.connect();
+        waiting.send(&format!("PUT {in_line} HTTP/1.1\r\nhost: test\r\n\r\n")).unwrap();
+        eventually(Duration::from_secs(5), "somebody in line", || {
+            let waits = server.ask("GET", "/v1/waits").json();
+            (waits["waits"].as_array().unwrap().len() == 1).then_some(())
+        });
+        let refused = server.ask("PUT", &format!("{}?wait_seconds=60", hold("more")));
+        assert_eq!((refused.status, &refused.json()["code"]), (429, &"too_many_waiters".into()));
+    }
+}
+
+/// Many systems start a process with 1,024 descriptors. A service with 10,000 waiters ran out of them
+/// after the first thousand, and holders found no connection to release with.
+#[test]
+fn as_many_files_may_be_open_as_the_connections_need() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = |connections: &str| {
+        let server = Launch::with_open_files("ulimit -Sn 256; ulimit -Hn 4096", dir.path());
+        let server = server.arg("--dev").arg("--max-waiters=1").arg(connections).start();
+        let limits = server.open_files();
+        (limits, server.terminate().stderr)
+    };
+    let (soft, stderr) = limits("--max-connections=2000");
+    assert_eq!(soft, 3_000);
+    assert!(!stderr.contains("open files"), "{stderr}");
+    let (soft, stderr) = limits("--max-connections=5000");
+    assert_eq!(soft, 4_096);
+    assert!(stderr.contains("allows 4096 open files"), "{stderr}");
 }
 
 #[test]

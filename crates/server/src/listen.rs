@@ -35,7 +35,7 @@ pub struct ListenSettings {
 impl Default for ListenSettings {
     fn default() -> Self {
         Self {
-            max_connections: 10_000,
+            max_connections: 16_384,
             header_read_timeout: Duration::from_secs(60),
             max_header_bytes: 32 * 1024,
             shutdown_grace: Duration::from_secs(10),

@@ -55,6 +55,16 @@ impl Settings {
         let idle = idle.then(|| {
             format!("--dev serves without keys: the API key ({}) is not used", self.api_key.origin)
         });
-        short.into_iter().chain(idle).collect()
+        let (waiters, connections) =
+            (self.max_waiters.value.get(), self.max_connections.value.get());
+        let crowded = waiters >= connections;
+        let crowded = crowded.then(|| {
+            format!(
+                "max-waiters is {waiters} ({}) and max-connections {connections} ({}): waiters could \
+                 take all connections, and holders would have none to release with",
+                self.max_waiters.origin, self.max_connections.origin
+            )
+        });
+        short.into_iter().chain(idle).chain(crowded).collect()
     }
 }

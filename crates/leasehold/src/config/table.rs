@@ -94,6 +94,12 @@ settings! {
     max_holders_per_lock: Whole<1, 10_000_000> = Limits::default().max_holders_per_lock,
     /// Longest timeout of a hold, in seconds
     max_timeout_seconds: Whole<1, 315_360_000> = Limits::default().max_timeout_secs,
+    /// Requests that may stand in line for one lock; more are answered 429
+    max_waiters_per_lock: Whole<1, 1_000_000> = Limits::default().max_waiters_per_lock,
+    /// Requests that may stand in line in one namespace; more are answered 429
+    max_waiters_per_namespace: Whole<1, 1_000_000> = Limits::default().max_waiters_per_namespace,
+    /// Requests that may stand in line in all, fewer than max-connections; more are answered 429
+    max_waiters: Whole<1, 1_000_000> = Limits::default().max_waiters,
     /// Requests that may wait for the store; more are answered 503
     max_queued: Whole<1, 1_000_000> = engine::Settings::default().max_queued,
     /// Open connections; more wait to be accepted

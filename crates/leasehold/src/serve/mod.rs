@@ -1,6 +1,7 @@
 //! `leasehold serve`: bind, start the commit loop, answer at once, stop in order.
 
 mod bind;
+mod descriptors;
 mod error;
 mod first_key;
 mod ready;
@@ -36,6 +37,7 @@ pub(crate) fn serve(settings: &Settings) -> Result<(), ServeError> {
     for warning in settings.warnings() {
         warn!("{warning}");
     }
+    descriptors::make_room(settings.max_connections.value.count());
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(settings.worker_threads.value.count())
         .enable_all()

@@ -17,6 +17,9 @@ pub(super) fn engine(settings: &Settings) -> engine::Settings {
             max_locks_per_namespace: settings.max_locks_per_namespace.value.count(),
             max_holders_per_lock: settings.max_holders_per_lock.value.count(),
             max_timeout_secs: settings.max_timeout_seconds.value.get(),
+            max_waiters_per_lock: settings.max_waiters_per_lock.value.count(),
+            max_waiters_per_namespace: settings.max_waiters_per_namespace.value.count(),
+            max_waiters: settings.max_waiters.value.count(),
             ..Limits::default()
         },
         max_queued: settings.max_queued.value.count(),

@@ -50,6 +50,16 @@ impl Launch {
         Self(command)
     }
 
+    /// The same, with limits of open files that the shell sets with these commands.
+    pub(crate) fn with_open_files(limits: &str, data_dir: &Path) -> Self {
+        let mut command = Command::new("/bin/bash");
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_leasehold"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        Self(command)
+    }
+
     pub(crate) fn arg(mut self, argument: &str) -> Self {
         self.0.arg(argument);
         self
@@ -121,6 +131,14 @@ impl Server {
     /// The server's URL, for `leasehold key --server`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many files it may have open.
+    #[track_caller]
+    pub(crate) fn open_files(&self) -> u64 {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        soft.unwrap().split_whitespace().next().unwrap().parse().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
