@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use leasehold_core::{
     Acquire, Command, Detail, Effects, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace,
     NewLock, Now, Outcome, ProcessId, Table, Terms, Ticket, TimeoutSecs, Want,
@@ -81,7 +81,13 @@ fn queue(table: &mut Table, command: &Command) -> Ticket {
 
 /// A table with so many free, write-exclusive or shared locks.
 fn table_of(locks: usize, is_write_exclusive: bool) -> Table {
-    let limits = Limits { max_timeout_secs: u32::MAX, ..Limits::default() };
+    let limits = Limits {
+        max_timeout_secs: u32::MAX,
+        max_waiters_per_lock: usize::MAX,
+        max_waiters_per_namespace: usize::MAX,
+        max_waiters: usize::MAX,
+        ..Limits::default()
+    };
     let mut table = Table::new(limits);
     for number in 0..locks {
         let command = Command::CreateLock {
@@ -244,12 +250,76 @@ fn deadlock_check_by_waiters(criterion: &mut Criterion) {
     }
 }
 
+/// The same question in a graph that is wide instead of long: so many readers are in the way at once,
+/// each of them waits for a lock of its own, and as many again wait for the process that asks.
+fn deadlock_check_by_readers(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("queue and leave, by readers in the way who wait");
+    for readers in [10, 10_000] {
+        let mut table = table_of(2 + readers, true);
+        let wait = |lock, mode, process| {
+            let hold = hold(lock_id(lock), mode, process);
+            acquire_or_wait(hold, STANDING_SECS, LONG_WAIT)
+        };
+        let (hot, own, asking) = (0, 1, 0);
+        execute(&mut table, Now::default(), &wait(own, Mode::Write, asking));
+        for reader in 1..=readers {
+            let (lock, holder) = (own + reader, readers + reader);
+            execute(&mut table, Now::default(), &wait(hot, Mode::Read, reader));
+            execute(&mut table, Now::default(), &wait(lock, Mode::Write, holder));
+            queue(&mut table, &wait(lock, Mode::Write, reader));
+            queue(&mut table, &wait(own, Mode::Write, 2 * readers + reader));
+        }
+        let ask = wait(hot, Mode::Write, asking);
+        group.bench_function(BenchmarkId::from_parameter(readers), |bencher| {
+            bencher.iter(|| {
+                let ticket = queue(&mut table, &ask);
+                table.hang_up(Now::default(), ticket, &mut Effects::default());
+            });
+        });
+    }
+    group.finish();
+}
+
+/// So many waits for one lock end at once, without a grant.
+fn end_waits(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("a wait ends, by waiters of the lock");
+    for waiters in [10, 10_000] {
+        group.throughput(Throughput::Elements(waiters as u64));
+        let later = Now { mono: Now::default().mono.plus(LONG_WAIT), ..Now::default() };
+        group.bench_function(BenchmarkId::from_parameter(waiters), |bencher| {
+            bencher.iter_batched(
+                || {
+                    let mut table = table_of(1, true);
+                    let wait = |process| {
+                        let hold = hold(lock_id(0), Mode::Write, process);
+                        acquire_or_wait(hold, STANDING_SECS, LONG_WAIT)
+                    };
+                    execute(&mut table, Now::default(), &wait(waiters));
+                    for process in 0..waiters {
+                        queue(&mut table, &wait(process));
+                    }
+                    table
+                },
+                |mut table| {
+                    let mut effects = Effects::default();
+                    assert_eq!(table.expire(later, waiters, &mut effects), waiters);
+                    (table, effects)
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
 criterion_group!(
     benches,
     cycle_by_locks,
     cycle_by_holders,
     expire_due,
     handover_by_waiters,
-    deadlock_check_by_waiters
+    deadlock_check_by_waiters,
+    deadlock_check_by_readers,
+    end_waits
 );
 criterion_main!(benches);
