@@ -60,7 +60,7 @@ fn acquire_or_wait(hold: HoldKey, secs: u32, wait: Duration) -> Command {
 }
 
 fn release(hold: HoldKey) -> Command {
-    Command::Release { hold, token: None, idempotency_key: None, detail: Detail::Own }
+    Command::Release { hold, token: None, idempotency_key: None, detail: Detail::Own, by: None }
 }
 
 fn execute(table: &mut Table, now: Now, command: &Command) -> Effects {
@@ -81,12 +81,16 @@ fn queue(table: &mut Table, command: &Command) -> Ticket {
 
 /// A table with so many free, write-exclusive or shared locks.
 fn table_of(locks: usize, is_write_exclusive: bool) -> Table {
+    table_within(Limits::default(), locks, is_write_exclusive)
+}
+
+fn table_within(limits: Limits, locks: usize, is_write_exclusive: bool) -> Table {
     let limits = Limits {
         max_timeout_secs: u32::MAX,
         max_waiters_per_lock: usize::MAX,
         max_waiters_per_namespace: usize::MAX,
         max_waiters: usize::MAX,
-        ..Limits::default()
+        ..limits
     };
     let mut table = Table::new(limits);
     for number in 0..locks {
@@ -125,6 +129,37 @@ fn cycle_by_locks(criterion: &mut Criterion) {
                 },
                 BatchSize::SmallInput,
             );
+        });
+    }
+    group.finish();
+}
+
+/// Acquire and release without history, and with one that is full: for each lock, or in all.
+fn cycle_by_history(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("acquire and release, by history");
+    for (name, locks, max_history_per_lock, max_history) in [
+        ("1000 locks, off", 1_000, 0, 100_000),
+        ("1000 locks, each has 1", 1_000, 1, 100_000),
+        ("1000 locks, each has 50", 1_000, 50, 100_000),
+        ("1000000 locks, off", 1_000_000, 0, 100_000),
+        ("1000000 locks, 100000 in all", 1_000_000, 100, 100_000),
+    ] {
+        let limits = Limits { max_history_per_lock, max_history, ..Limits::default() };
+        let mut table = table_within(limits, locks, true);
+        let mut number = 0;
+        let mut next = || {
+            number = (number + STRIDE) % locks;
+            hold(lock_id(number), Mode::Write, number)
+        };
+        let cycle = |table: &mut Table, hold: HoldKey| {
+            execute(table, Now::default(), &acquire(hold.clone(), 60));
+            execute(table, Now::default(), &release(hold))
+        };
+        for _ in 0..250_000 {
+            cycle(&mut table, next());
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(&mut next, |hold| cycle(&mut table, hold), BatchSize::SmallInput);
         });
     }
     group.finish();
@@ -315,6 +350,7 @@ fn end_waits(criterion: &mut Criterion) {
 criterion_group!(
     benches,
     cycle_by_locks,
+    cycle_by_history,
     cycle_by_holders,
     expire_due,
     handover_by_waiters,

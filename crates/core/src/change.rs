@@ -2,6 +2,7 @@
 
 use crate::command::{HoldKey, LockKind};
 use crate::event::Leaving;
+use crate::history::PastHold;
 use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::ApiKey;
 use crate::line::{Ticket, Waiter};
@@ -85,6 +86,30 @@ pub enum Change {
         cause: EndCause,
         /// When it ended.
         at: Wall,
+        /// The API key that ended it, if one did and is known.
+        by: Option<KeyId>,
+    },
+    /// The oldest past hold of a lock's name is forgotten.
+    PastDropped {
+        /// The lock's namespace.
+        namespace: Namespace,
+        /// The lock's name; there need not be a lock of that name any more.
+        lock_id: LockId,
+        /// The row that kept the past hold.
+        slot: u64,
+        /// Nothing else that is kept says as late a time of the lock: its own row has to, from now on.
+        dates_lock: bool,
+    },
+    /// A past hold was kept: read back in recovery, the lowest number first.
+    PastRead {
+        /// The lock's namespace.
+        namespace: Namespace,
+        /// The lock's name; there need not be a lock of that name any more.
+        lock_id: LockId,
+        /// The row that keeps it.
+        slot: u64,
+        /// The past hold.
+        past: Box<PastHold>,
     },
     /// A release carried an idempotency key, which is kept with the hold's name in case it comes twice.
     ReleaseRemembered {

@@ -166,6 +166,8 @@ pub enum Command {
         lock_id: LockId,
         /// End its holds and turn its waiters away first.
         force: bool,
+        /// The API key that asks for it, for the history of the holds that end.
+        by: Option<KeyId>,
     },
     /// Take holds, standing in line if need be.
     Acquire(Acquire),
@@ -191,6 +193,8 @@ pub enum Command {
         idempotency_key: Option<IdempotencyKey>,
         /// How much the reply shows.
         detail: Detail,
+        /// The API key that asks for it, for the history.
+        by: Option<KeyId>,
     },
     /// Turn a writer into a reader, at once, with a new token.
     Downgrade {
@@ -230,6 +234,19 @@ pub enum Command {
         namespace: Namespace,
         /// The process.
         process_id: ProcessId,
+        /// The API key that asks for it, for the history.
+        by: Option<KeyId>,
+    },
+    /// Look at the past holds of a lock's name, the newest first.
+    GetHistory {
+        /// The caller's namespace.
+        namespace: Namespace,
+        /// The lock's name; there need not be a lock of that name any more.
+        lock_id: LockId,
+        /// Only those with a lower number.
+        before: Option<u64>,
+        /// At most so many, 1 to 1000.
+        limit: usize,
     },
     /// Look at who waits for whom.
     GetWaits {

@@ -2,7 +2,7 @@
 
 use crate::change::EndCause;
 use crate::command::Mode;
-use crate::id::{LockId, Namespace, Note, ProcessId};
+use crate::id::{KeyId, LockId, Namespace, Note, ProcessId};
 use crate::time::{TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
@@ -76,6 +76,8 @@ pub enum EventKind {
         token: FencingToken,
         /// How it ended. After [`EndCause::Converted`] the grant in the other mode follows.
         cause: EndCause,
+        /// The API key that ended it, if one did and is known.
+        by: Option<KeyId>,
     },
     /// The lock is gone.
     Deleted,

@@ -132,6 +132,14 @@ name! {
     KeyId, check_slug
 }
 
+impl KeyId {
+    /// Stands for the key in the settings of the service, which no store knows.
+    #[must_use]
+    pub fn of_settings() -> Self {
+        Self(Arc::from("LEASEHOLD_API_KEY"))
+    }
+}
+
 /// Longest note on a hold, in bytes (I7).
 pub const MAX_NOTE_BYTES: usize = 256;
 

@@ -22,6 +22,7 @@ mod change;
 mod command;
 mod decide;
 mod event;
+mod history;
 mod id;
 mod key;
 mod limits;
@@ -39,6 +40,7 @@ pub use command::{
 };
 pub use decide::{Answer, Decision, Verdict};
 pub use event::{Event, EventKind, Leaving, Party};
+pub use history::PastHold;
 pub use id::{
     IdError, IdempotencyKey, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES,
     MAX_NOTE_BYTES, Namespace, Note, ProcessId,

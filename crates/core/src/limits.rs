@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::reply::Refusal;
-use crate::time::TimeoutSecs;
+use crate::time::{TimeoutSecs, Wall};
 
 /// How long a place in line is kept after its wait ended, for the same process to come back to.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -28,6 +28,12 @@ pub struct Limits {
     pub max_waiters: usize,
     /// Releases that are remembered by their idempotency keys, in all; the oldest are forgotten first.
     pub max_remembered_releases: usize,
+    /// Past holds that are kept for one lock's name; zero to keep none at all.
+    pub max_history_per_lock: usize,
+    /// How long a past hold is kept, in seconds of the wall clock.
+    pub max_history_age_secs: u32,
+    /// Past holds that are kept in all; the oldest are forgotten first.
+    pub max_history: usize,
     /// API keys in all namespaces together.
     pub max_keys: usize,
 }
@@ -42,6 +48,9 @@ impl Default for Limits {
             max_waiters_per_namespace: 12_500,
             max_waiters: 15_000,
             max_remembered_releases: 100_000,
+            max_history_per_lock: 100,
+            max_history_age_secs: 30 * 24 * 3600,
+            max_history: 100_000,
             max_keys: 10_000,
         }
     }
@@ -55,5 +64,15 @@ impl Limits {
     pub fn check_timeout(&self, timeout: TimeoutSecs) -> Result<(), Refusal> {
         let (asked, max) = (timeout.get(), self.max_timeout_secs);
         if asked > max { Err(Refusal::TimeoutTooLong { asked, max }) } else { Ok(()) }
+    }
+
+    /// Whether ends are kept.
+    pub(crate) fn keeps_history(&self) -> bool {
+        self.max_history_per_lock > 0 && self.max_history > 0
+    }
+
+    /// Whether a past hold with this date is too old to be shown.
+    pub(crate) fn is_too_old(&self, dated: Wall, now: Wall) -> bool {
+        dated.plus(Duration::from_secs(u64::from(self.max_history_age_secs))) < now
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::{HoldKey, LockKind, Mode};
+use crate::history::Past;
 use crate::id::{IdempotencyKey, LockId, LockUid, Note, ProcessId};
 use crate::line::Ticket;
 use crate::reply::{HoldView, LockState, LockView};
@@ -78,6 +79,8 @@ pub(crate) struct Lock {
     pub(crate) writers: BTreeMap<ProcessId, Hold>,
     /// Boxed, because most locks have none most of the time.
     pub(crate) line: Option<Box<Line>>,
+    /// Its past holds, and those of the locks that had its name before. Boxed for the same reason.
+    pub(crate) past: Option<Box<Past>>,
 }
 
 impl Lock {

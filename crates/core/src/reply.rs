@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::change::EndCause;
 use crate::command::{HoldKey, LockKind, Mode};
+use crate::history::PastHold;
 use crate::id::{LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::ApiKey;
 use crate::time::{Mono, TimeoutSecs, Wall};
@@ -179,6 +180,13 @@ pub enum Reply {
         /// [`crate::MAX_LOST_HOLDS`], as long as it holds or waits for anything else, and not
         /// remembered across a restart. What counts is what it holds.
         lost: Vec<LostHold>,
+    },
+    /// A page of the past holds of a lock's name, and where the next one begins.
+    History {
+        /// The past holds, the newest first.
+        past: Vec<PastHold>,
+        /// Ask for those before this number; `None` at the end.
+        next: Option<u64>,
     },
     /// Who waits, in the order of tickets.
     Waits(Vec<WaitView>),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::{HoldKey, LockKind};
+use crate::history::PastHold;
 use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note};
 use crate::key::ApiKey;
 use crate::time::{TimeoutSecs, Wall};
@@ -17,6 +18,9 @@ pub enum RowKey {
     Hold(HoldKey),
     /// The last release of one hold that carried an idempotency key.
     Release(HoldKey),
+    /// One past hold. The number is the row's own: a row is written anew with a past hold of another
+    /// lock once the one that it kept is forgotten.
+    Past(u64),
     /// One API key.
     Key(KeyId),
     /// The highest fencing token given out.
@@ -38,7 +42,8 @@ pub enum Row {
         kind: LockKind,
         /// When it was created.
         created_at: Wall,
-        /// When a hold of it last ended, or it was created. Grants are dated by their own rows.
+        /// When a hold of it last ended, or it was created. Grants are dated by their own rows, and so
+        /// are ends that are kept.
         updated_at: Wall,
     },
     /// A process holds a lock.
@@ -65,6 +70,17 @@ pub enum Row {
         /// Orders these rows: the lowest is forgotten first.
         number: u64,
     },
+    /// A hold is over.
+    Past {
+        /// The row's own number, not above that of the past hold.
+        slot: u64,
+        /// The lock's namespace.
+        namespace: Namespace,
+        /// The lock's name; there need not be a lock of that name any more.
+        lock_id: LockId,
+        /// Who held it, and how that ended.
+        past: PastHold,
+    },
     /// An API key is valid.
     Key(ApiKey),
     /// Every fencing token up to this one has been given out.
@@ -81,6 +97,7 @@ impl Row {
             }
             Self::Hold { hold, .. } => RowKey::Hold(hold.clone()),
             Self::Release { hold, .. } => RowKey::Release(hold.clone()),
+            Self::Past { slot, .. } => RowKey::Past(*slot),
             Self::Key(key) => RowKey::Key(key.key_id.clone()),
             Self::Sequence(_) => RowKey::Sequence,
         }

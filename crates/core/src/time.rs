@@ -1,4 +1,4 @@
-//! Time as an argument. Deadlines run on [`Mono`]; [`Wall`] is only ever shown to people.
+//! Time as an argument. Deadlines run on [`Mono`]; [`Wall`] is shown to people.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ impl Mono {
     }
 }
 
-/// Wall-clock time: milliseconds since the Unix epoch, UTC. Shown and stored, never compared.
+/// Wall-clock time: milliseconds since the Unix epoch, UTC. Shown and stored; nothing but the age of
+/// what is over is reckoned by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Wall(pub i64);
 

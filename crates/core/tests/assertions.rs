@@ -45,7 +45,7 @@ fn refreshed(hold: HoldKey) -> Change {
 }
 
 fn ended(hold: HoldKey) -> Change {
-    Change::Ended { hold, cause: EndCause::Released, at: Wall(0) }
+    Change::Ended { hold, cause: EndCause::Released, at: Wall(0), by: None }
 }
 
 /// A write-exclusive lock `job`, which alice writes, and a free one, `log`.

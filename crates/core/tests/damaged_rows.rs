@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "test helpers are tests too")]
 
 use leasehold_core::{
-    FencingToken, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace, Now, ProcessId,
-    Recovery, Row, Table, TimeoutSecs, Violation, Wall,
+    EndCause, FencingToken, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace, Now,
+    PastHold, ProcessId, Recovery, Row, Table, TimeoutSecs, Violation, Wall,
 };
 
 fn lock(name: &str, is_write_exclusive: bool) -> Row {
@@ -47,6 +47,22 @@ fn hold(lock: &str, mode: Mode, process: &str, number: u64) -> Row {
     }
 }
 
+fn past(lock: &str, slot: u64, number: u64, token: FencingToken) -> Row {
+    let HoldKey { namespace, lock_id, mode, process_id } = hold_key(lock, Mode::Read, "alice");
+    let past = PastHold {
+        number,
+        process_id,
+        mode,
+        token,
+        acquired_at: Wall(0),
+        ended_at: Wall(1),
+        cause: EndCause::Released,
+        by: None,
+        note: None,
+    };
+    Row::Past { slot, namespace, lock_id, past }
+}
+
 fn token(number: u64) -> FencingToken {
     FencingToken::new(number).unwrap()
 }
@@ -69,6 +85,9 @@ fn sound_rows_are_a_table_in_whatever_order_they_come() {
         hold("job", Mode::Write, "alice", 2),
         hold("log", Mode::Write, "alice", 5),
         hold("log", Mode::Write, "bob", 1),
+        past("log", 4, 4, token(6)),
+        past("log", 1, 5, token(7)),
+        past("gone", 2, 2, token(4)),
         sequence(7),
     ];
     let table = recover(&rows).unwrap();
@@ -148,6 +167,31 @@ fn i3_a_token_ahead_of_the_sequence_is_named() {
         Violation::Token { hold: key, token: token(4), sequence: token(0) },
         "a lost sequence is found out by any hold"
     );
+}
+
+#[test]
+fn past_holds_that_contradict_each_other_or_the_sequence_are_named() {
+    let violation = |slot, number, given| Violation::Past {
+        slot,
+        number,
+        token: token(given),
+        sequence: token(3),
+    };
+    for (second, named) in [
+        // Two ends with one number: their order is lost.
+        (past("log", 5, 2, token(2)), violation(5, 2, 2)),
+        // The row kept a later end than the one that it keeps now.
+        (past("log", 4, 3, token(2)), violation(4, 3, 2)),
+        // More holds ended than tokens were given out.
+        (past("log", 3, 4, token(2)), violation(3, 4, 2)),
+        // I3: a token that was never given out.
+        (past("log", 3, 3, token(4)), violation(3, 3, 4)),
+    ] {
+        let rows = [past("job", 2, 2, token(1)), second, sequence(3)];
+        let found = recover(&rows).unwrap_err();
+        assert_eq!(found, named);
+        assert!(found.to_string().contains("history"), "{found}");
+    }
 }
 
 #[test]

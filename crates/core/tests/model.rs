@@ -11,10 +11,10 @@ use leasehold_core::{
     Command, Effects, Limits, Mode, Mono, Now, Recovery, Row, RowKey, RowWrite, Table, Wall,
 };
 use naive::translate::{
-    acquire, detail, hold_key, lock_id, namespace, new_lock, secs, see, token_of,
+    acquire, detail, hold_key, lock_id, namespace, new_lock, secs, see, see_history, token_of,
 };
 use naive::witness::Witness;
-use naive::{Moment, Naive, Name, Process, Seen, Space, Verdict, Who};
+use naive::{Moment, Naive, Name, Process, Seen, SeenPast, Space, Verdict, Who};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
@@ -31,6 +31,9 @@ const LIMITS: Limits = Limits {
     max_waiters_per_namespace: 0,
     max_waiters: 0,
     max_remembered_releases: 0,
+    max_history_per_lock: 3,
+    max_history_age_secs: 60,
+    max_history: 5,
     max_keys: 1,
 };
 
@@ -217,6 +220,7 @@ impl Run {
             token: None,
             idempotency_key: None,
             detail: detail(own),
+            by: None,
         };
         if let (Verdict::Done, _) = self.run(&command, |model| model.release(at, who, own)) {
             self.witness.released(who);
@@ -230,6 +234,9 @@ impl Run {
         if let (_, Some(lock)) = self.run(&command, |model| model.get(at, space, name)) {
             self.witness.sees(at, space, name, &lock);
         }
+        let now = self.now();
+        let history = history(&mut self.table, now, space, name);
+        assert_eq!(history, self.model.history(at, space, name), "history at {at:?}");
     }
 
     /// Ends what is due, then lets the table and the model answer, and compares.
@@ -298,6 +305,8 @@ impl Run {
         for (space, name) in all_locks() {
             let live = timeless(&mut self.table, now, space, name);
             assert_eq!(timeless(&mut rebuilt, now, space, name), live, "from {rows:?}");
+            let live = history(&mut self.table, now, space, name);
+            assert_eq!(history(&mut rebuilt, now, space, name), live, "from {rows:?}");
         }
     }
 }
@@ -332,6 +341,16 @@ fn timeless(table: &mut Table, now: Now, space: Space, name: Name) -> Seen {
         (hold.remaining_ms, hold.expires_wall_ms) = (0, 0);
     }
     (verdict, lock)
+}
+
+fn history(table: &mut Table, now: Now, space: Space, name: Name) -> Option<Vec<SeenPast>> {
+    let command = Command::GetHistory {
+        namespace: namespace(space),
+        lock_id: lock_id(name),
+        before: None,
+        limit: 1_000,
+    };
+    see_history(&table.execute(now, &command, &mut Effects::default()))
 }
 
 /// One seed, so that everybody runs the same; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` explore.

@@ -169,16 +169,21 @@ impl Run {
             }
             Step::Release(process, want) => {
                 let (hold, detail) = (hold_key(process, want), Detail::Own);
-                let command = Command::Release { hold, token: None, idempotency_key: None, detail };
+                let (token, idempotency_key, by) = (None, None, None);
+                let command = Command::Release { hold, token, idempotency_key, detail, by };
                 self.run(&command, |model| model.release(process, want));
             }
             Step::ReleaseProcess(process) => {
-                let command =
-                    Command::ReleaseProcess { namespace, process_id: process_id(process) };
+                let command = Command::ReleaseProcess {
+                    namespace,
+                    process_id: process_id(process),
+                    by: None,
+                };
                 self.run(&command, |model| model.release_process(process));
             }
             Step::Delete(name, force) => {
-                let command = Command::DeleteLock { namespace, lock_id: lock_id(name), force };
+                let command =
+                    Command::DeleteLock { namespace, lock_id: lock_id(name), force, by: None };
                 self.run(&command, |model| model.delete(name, force));
             }
             Step::HangUp(which) => self.hang_up(which),

@@ -33,6 +33,7 @@ impl Gone {
                 Reply::Lock(_)
                 | Reply::Locks { .. }
                 | Reply::Process { .. }
+                | Reply::History { .. }
                 | Reply::Waits(_)
                 | Reply::Key(_)
                 | Reply::Keys(_),

@@ -244,6 +244,7 @@ fn takes_holds(command: &Command) -> bool {
         Command::CreateLock { .. }
         | Command::GetLock { .. }
         | Command::ListLocks(_)
+        | Command::GetHistory { .. }
         | Command::DeleteLock { .. }
         | Command::Refresh { .. }
         | Command::Release { .. }

@@ -1,5 +1,7 @@
 //! Who calls, and what they may do. A presented key is hashed at once and its text forgotten.
 
+use std::sync::LazyLock;
+
 use hyper::{HeaderMap, header};
 use leasehold_core::{KeyHash, KeyId, Namespace, Role};
 use leasehold_engine::Role as EngineRole;
@@ -14,12 +16,15 @@ use crate::state::Api;
 /// Compared with where there is nothing to compare with, so that timing tells nothing.
 const NOBODY: KeyHash = KeyHash([0; 32]);
 
+/// Stands in history for the key of the settings. The ids of other keys are 12 hex digits.
+static KEY_OF_SETTINGS: LazyLock<KeyId> = LazyLock::new(KeyId::of_settings);
+
 /// An authenticated caller.
 pub(crate) struct Caller {
     /// The only namespace whose locks the caller can reach.
     pub(crate) namespace: Namespace,
     pub(crate) role: Role,
-    /// The key that let it in, if that can be revoked.
+    /// The key's public name, for history; `None` where keys are not asked for.
     pub(crate) key_id: Option<KeyId>,
 }
 
@@ -27,6 +32,11 @@ impl Caller {
     /// Admins of the namespace `default` manage the keys of all namespaces.
     pub(crate) fn is_operator(&self) -> bool {
         self.role == Role::Admin && self.namespace == Namespace::default()
+    }
+
+    /// The key that let it in, if that can be revoked.
+    pub(crate) fn revocable_key(&self) -> Option<&KeyId> {
+        self.key_id.as_ref().filter(|key_id| **key_id != *KEY_OF_SETTINGS)
     }
 
     /// Refuses a caller whose key has too low a role.
@@ -46,9 +56,9 @@ pub(crate) fn authenticate(
     headers: &HeaderMap,
     query: &Query<'_>,
 ) -> Result<Caller, Problem> {
-    let operator = || Caller { namespace: Namespace::default(), role: Role::Admin, key_id: None };
+    let operator = |key_id| Caller { namespace: Namespace::default(), role: Role::Admin, key_id };
     if api.settings.dev {
-        return Ok(operator());
+        return Ok(operator(None));
     }
     let Some(text) = presented(headers, query) else {
         return Err(not_let_in(api, "this call needs an API key and none was sent"));
@@ -66,7 +76,7 @@ pub(crate) fn authenticate(
             role: key.role,
             key_id: Some(key.key_id.clone()),
         }),
-        Some(_) | None if is_configured => Ok(operator()),
+        Some(_) | None if is_configured => Ok(operator(Some(KEY_OF_SETTINGS.clone()))),
         Some(_) | None => Err(not_let_in(api, "the API key that was sent is not valid")),
     }
 }

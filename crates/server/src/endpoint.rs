@@ -64,6 +64,8 @@ pub(crate) enum Reply {
     Grants,
     /// A page of locks.
     Locks,
+    /// A page of past holds.
+    History,
     Process,
     Waits,
     /// A stream of server-sent events.

@@ -217,6 +217,16 @@ pub(crate) static LIMIT: Parameter = Parameter {
     description: "Locks on a page at most, 1 to 1000.",
 };
 
+/// How many past holds a history shows.
+pub(crate) static LIMIT_OF_HISTORY: Parameter =
+    Parameter { description: "Past holds on a page at most, 1 to 1000.", ..LIMIT };
+
+/// Where a page of a history begins.
+pub(crate) static CURSOR_OF_HISTORY: Parameter = Parameter {
+    description: "The `next_cursor` of the page before. Without it the history begins at the newest.",
+    ..CURSOR
+};
+
 /// Where a page of a list begins.
 pub(crate) static CURSOR: Parameter = Parameter {
     name: "cursor",

@@ -19,11 +19,12 @@ use crate::settings::ServerSettings;
 use crate::state::{Api, ApiState};
 
 /// Every call, in the order of the documentation.
-pub(crate) static ENDPOINTS: [&Endpoint; 29] = [
+pub(crate) static ENDPOINTS: [&Endpoint; 30] = [
     &lock::create::ENDPOINT,
     &lock::get::ENDPOINT,
     &lock::list::ENDPOINT,
     &lock::delete::ENDPOINT,
+    &lock::history::ENDPOINT,
     &hold::acquire::READ,
     &hold::refresh::READ,
     &hold::release::READ,

@@ -14,8 +14,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use leasehold_core::{
-    ApiKey, Batch, FencingToken, HoldKey, KeyHash, KeyId, LockId, LockKind, LockUid, MAX_ID_BYTES,
-    Mode, Namespace, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
+    ApiKey, Batch, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId,
+    LockKind, LockUid, MAX_ID_BYTES, Mode, Namespace, Note, PastHold, ProcessId, Role, Row, RowKey,
+    TimeoutSecs, Wall,
 };
 
 use tokio::time::sleep;
@@ -159,6 +160,38 @@ fn api_key(key_id: &str) -> Row {
     })
 }
 
+fn release(lock_id: &str, process_id: &str) -> Row {
+    Row::Release {
+        hold: HoldKey {
+            namespace: namespace(),
+            lock_id: LockId::parse(lock_id).expect("a lock id"),
+            mode: Mode::Write,
+            process_id: ProcessId::parse(process_id).expect("a process id"),
+        },
+        idempotency_key: IdempotencyKey::parse("once").expect("an idempotency key"),
+        number: 1,
+    }
+}
+
+fn past(slot: u64, number: u64, lock_id: &str) -> Row {
+    Row::Past {
+        slot,
+        namespace: namespace(),
+        lock_id: LockId::parse(lock_id).expect("a lock id"),
+        past: PastHold {
+            number,
+            process_id: ProcessId::parse("p").expect("a process id"),
+            mode: Mode::Write,
+            token: FencingToken::new(number).expect("a token"),
+            acquired_at: Wall(1_700_000_000_000),
+            ended_at: Wall(-1),
+            cause: EndCause::Forced,
+            by: Some(KeyId::parse("k").expect("a key id")),
+            note: Some(Note::parse("a note / with % signs").expect("a note")),
+        },
+    }
+}
+
 fn batch_of(rows: &[Row]) -> Batch {
     let mut batch = Batch::default();
     for row in rows {
@@ -190,12 +223,16 @@ pub async fn a_new_store_is_empty(harness: &dyn Harness) {
     assert_eq!(rows(&mut *store, epoch).await, Rows::new());
 }
 
-/// Locks, holds in both modes, keys and the sequence come back as they were committed.
+/// Locks, holds in both modes, releases, past holds, keys and the sequence come back as they were
+/// committed.
 pub async fn every_kind_of_row_is_read_back(harness: &dyn Harness) {
     let written = [
         lock("a", 5),
         hold("a", Mode::Read, "p", 1),
         hold("a", Mode::Write, "p", 2),
+        release("a", "p"),
+        past(1, 1, "a"),
+        past(u64::MAX, u64::MAX >> 11, "b"),
         api_key("k"),
         Row::Sequence(FencingToken::MAX),
     ];
@@ -213,8 +250,11 @@ pub async fn puts_replace_and_deletes_remove(harness: &dyn Harness) {
     commit(&mut *store, epoch, &batch).await;
     let now = [lock("a", 2), lock("c", 1), lock("d", 2)];
     assert_eq!(rows(&mut *store, epoch).await, by_key(&now));
-    commit(&mut *store, epoch, &batch_of(&[lock("b", 3)])).await;
+    // A row of history is written anew for another lock.
+    commit(&mut *store, epoch, &batch_of(&[lock("b", 3), past(1, 1, "a")])).await;
+    commit(&mut *store, epoch, &batch_of(&[past(1, 2, "b")])).await;
     let mut now = by_key(&now);
+    now.insert(past(1, 2, "b").key(), past(1, 2, "b"));
     now.insert(lock("b", 3).key(), lock("b", 3));
     assert_eq!(rows(&mut *store, epoch).await, now);
 }

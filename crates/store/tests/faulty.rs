@@ -23,9 +23,11 @@ async fn found(store: &mut FaultyStore) -> Option<u64> {
     let mut found = None;
     let mut visit = |row| match row {
         Row::Sequence(token) => found = Some(token.get()),
-        Row::Lock { .. } | Row::Hold { .. } | Row::Release { .. } | Row::Key(_) => {
-            panic!("never written: {row:?}")
-        }
+        Row::Lock { .. }
+        | Row::Hold { .. }
+        | Row::Release { .. }
+        | Row::Past { .. }
+        | Row::Key(_) => panic!("never written: {row:?}"),
     };
     store.load(epoch, &mut visit).await.unwrap();
     found

@@ -6,7 +6,7 @@ use super::{Answer, Decision, Verdict, as_it_stands, find};
 use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode};
 use crate::event::Leaving;
-use crate::id::{LockId, Namespace};
+use crate::id::{KeyId, LockId, Namespace};
 use crate::line::{Presence, Waiter};
 use crate::lock::Show;
 use crate::reply::{Refusal, Reply};
@@ -20,6 +20,7 @@ pub(super) fn delete_lock(
     namespace: &Namespace,
     lock_id: &LockId,
     force: bool,
+    by: Option<&KeyId>,
 ) -> Result<Decision, Refusal> {
     let lock = find(table, namespace, lock_id)?;
     if !lock.is_idle() && !force {
@@ -38,6 +39,7 @@ pub(super) fn delete_lock(
             },
             cause: EndCause::Forced,
             at: now.wall,
+            by: by.cloned(),
         })
     });
     let leave = |ticket| Change::LeftLine { ticket, why: Some(Leaving::LockDeleted) };

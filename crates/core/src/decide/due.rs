@@ -39,7 +39,8 @@ pub(crate) fn next_due(table: &Table, now: Now) -> Option<Due> {
         (None, Some((_, ticket))) => wait_ends(table, now, ticket),
         (Some(_), _) => {
             let hold = table.next_to_expire()?.clone();
-            Some(Due::Expiry(Change::Ended { hold, cause: EndCause::Expired, at: now.wall }))
+            let (cause, at) = (EndCause::Expired, now.wall);
+            Some(Due::Expiry(Change::Ended { hold, cause, at, by: None }))
         }
     }
 }

@@ -19,5 +19,6 @@ pub(crate) fn give_back(
         hold: hold.clone(),
         cause: EndCause::Released,
         at: now.wall,
+        by: None,
     })
 }

@@ -137,8 +137,12 @@ pub(super) fn conversion(
     terms: &Terms,
 ) -> Result<Vec<Change>, Refusal> {
     let held = |mode| HoldKey { mode, ..hold.clone() };
-    let mut changes =
-        vec![Change::Ended { hold: held(to.opposite()), cause: EndCause::Converted, at: now.wall }];
+    let mut changes = vec![Change::Ended {
+        hold: held(to.opposite()),
+        cause: EndCause::Converted,
+        at: now.wall,
+        by: None,
+    }];
     changes.extend(grants(table, now, &[held(to)], terms)?);
     changes.push(Change::Confirmed(held(to)));
     Ok(changes)

@@ -7,6 +7,7 @@ mod deadlock;
 mod delete_lock;
 mod downgrade;
 mod due;
+mod get_history;
 mod get_lock;
 mod get_process;
 mod get_waits;
@@ -14,6 +15,7 @@ mod give_back;
 mod line;
 mod list_keys;
 mod list_locks;
+mod outdated;
 mod refresh;
 mod refresh_process;
 mod release;
@@ -33,6 +35,7 @@ use crate::time::Now;
 pub(crate) use due::{Due, next_due};
 pub(crate) use give_back::give_back;
 pub(crate) use line::{grant_waiter, is_spent, next_in_line};
+pub(crate) use outdated::next_outdated;
 pub(crate) use upgrade::lapsed_upgrade;
 
 /// A command's effect, before anything has changed.
@@ -102,15 +105,19 @@ pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
         }
         Command::GetLock { namespace, lock_id } => get_lock::get_lock(table, namespace, lock_id),
         Command::ListLocks(list) => Ok(list_locks::list_locks(table, now, list)),
-        Command::DeleteLock { namespace, lock_id, force } => {
-            delete_lock::delete_lock(table, now, namespace, lock_id, *force)
+        Command::GetHistory { namespace, lock_id, before, limit } => {
+            get_history::get_history(table, now, namespace, lock_id, *before, *limit)
+        }
+        Command::DeleteLock { namespace, lock_id, force, by } => {
+            delete_lock::delete_lock(table, now, namespace, lock_id, *force, by.as_ref())
         }
         Command::Acquire(acquire) => acquire::acquire(table, now, acquire),
         Command::Refresh { hold, token, timeout, detail } => {
             refresh::refresh(table, now, hold, *token, *timeout, *detail)
         }
-        Command::Release { hold, token, idempotency_key, detail } => {
-            release::release(table, now, hold, *token, idempotency_key.as_ref(), *detail)
+        Command::Release { hold, token, idempotency_key, detail, by } => {
+            let key = idempotency_key.as_ref();
+            release::release(table, now, hold, *token, key, *detail, by.as_ref())
         }
         Command::Downgrade { hold, terms } => downgrade::downgrade(table, now, hold, terms),
         Command::Upgrade { hold, terms, wait } => upgrade::upgrade(table, now, hold, terms, *wait),
@@ -120,8 +127,8 @@ pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
         Command::RefreshProcess { namespace, process_id, timeout } => {
             refresh_process::refresh_process(table, now, namespace, process_id, *timeout)
         }
-        Command::ReleaseProcess { namespace, process_id } => {
-            release_process::release_process(table, now, namespace, process_id)
+        Command::ReleaseProcess { namespace, process_id, by } => {
+            release_process::release_process(table, now, namespace, process_id, by.as_ref())
         }
         Command::GetWaits { namespace } => Ok(get_waits::get_waits(table, now, namespace)),
         Command::CreateKey(key) => create_key::create_key(table, key),

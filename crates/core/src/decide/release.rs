@@ -4,7 +4,7 @@ use super::refresh::check_token;
 use super::{Answer, Decision, as_it_stands, find};
 use crate::change::{Change, EndCause};
 use crate::command::{Detail, HoldKey};
-use crate::id::IdempotencyKey;
+use crate::id::{IdempotencyKey, KeyId};
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
@@ -20,6 +20,7 @@ pub(super) fn release(
     token: Option<FencingToken>,
     idempotency_key: Option<&IdempotencyKey>,
     detail: Detail,
+    by: Option<&KeyId>,
 ) -> Result<Decision, Refusal> {
     let lock = find(table, &hold.namespace, &hold.lock_id)?;
     let answer = Answer::Hold(hold.clone(), detail);
@@ -34,8 +35,12 @@ pub(super) fn release(
         });
     };
     check_token(lock, hold, held, token, now)?;
-    let mut changes =
-        vec![Change::Ended { hold: hold.clone(), cause: EndCause::Released, at: now.wall }];
+    let mut changes = vec![Change::Ended {
+        hold: hold.clone(),
+        cause: EndCause::Released,
+        at: now.wall,
+        by: by.cloned(),
+    }];
     changes.extend(idempotency_key.into_iter().flat_map(|key| remembrance(table, hold, key)));
     Ok(Decision::change(changes, answer))
 }

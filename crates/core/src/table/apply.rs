@@ -1,9 +1,13 @@
 //! The one place that changes the table, in live operation and in recovery alike.
 
+use std::collections::BTreeMap;
+
+use super::history::{self, Oldest};
 use super::{Claims, Space, Table};
 use crate::change::{Change, EndCause};
 use crate::command::HoldKey;
-use crate::id::{Namespace, ProcessId};
+use crate::history::{Kept, PastHold};
+use crate::id::{KeyId, LockId, Namespace, ProcessId};
 use crate::limits::MAX_LOST_HOLDS;
 use crate::line::{Presence, Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Lock};
@@ -27,14 +31,11 @@ impl Table {
                     readers: Default::default(),
                     writers: Default::default(),
                     line: None,
+                    past: None,
                 };
-                let before = self.spaces.entry(namespace).or_default().locks.insert(lock_id, lock);
-                assert!(before.is_none(), "a lock is created once");
+                self.create(namespace, lock_id, lock);
             }
-            Change::LockDeleted { namespace, lock_id } => {
-                let lock = self.space_of(&namespace).locks.remove(&lock_id);
-                assert!(lock.is_some_and(|lock| lock.is_idle()), "only an idle lock is deleted");
-            }
+            Change::LockDeleted { namespace, lock_id } => self.delete(&namespace, lock_id),
             Change::Granted {
                 hold,
                 token,
@@ -63,7 +64,13 @@ impl Table {
                 let holders = lock_of(self.space_of(&hold.namespace), &hold).holders_mut(hold.mode);
                 holders.entry(hold.process_id).and_modify(|held| held.is_confirmed = true);
             }
-            Change::Ended { hold, cause, at } => self.end(hold, cause, at),
+            Change::Ended { hold, cause, at, by } => self.end(hold, cause, at, by),
+            Change::PastDropped { namespace, lock_id, .. } => {
+                self.drop_oldest(&namespace, &lock_id);
+            }
+            Change::PastRead { namespace, lock_id, slot, past } => {
+                self.read_past(&namespace, &lock_id, Kept { slot, past: *past });
+            }
             Change::Queued(waiter) => self.queue(*waiter),
             Change::WentAway { ticket, until } => self.send_away(ticket, until),
             Change::LeftLine { ticket, why: _ } => self.leave_line(ticket),
@@ -83,6 +90,25 @@ impl Table {
                 self.keys.remove(&key_id);
             }
         }
+    }
+
+    fn create(&mut self, namespace: Namespace, lock_id: LockId, mut lock: Lock) {
+        let space = self.spaces.entry(namespace).or_default();
+        lock.past = space.bygone.remove(&lock_id);
+        if let Some(past) = &lock.past {
+            // Recovery dates a lock by the past holds of its name, whichever lock's they were.
+            lock.updated_at = lock.updated_at.max(past.latest());
+        }
+        let before = space.locks.insert(lock_id, lock);
+        assert!(before.is_none(), "a lock is created once");
+    }
+
+    fn delete(&mut self, namespace: &Namespace, lock_id: LockId) {
+        let space = self.space_of(namespace);
+        let lock = space.locks.remove(&lock_id);
+        assert!(lock.as_ref().is_some_and(Lock::is_idle), "only an idle lock is deleted");
+        let past = lock.and_then(|lock| lock.past);
+        space.bygone.extend(past.map(|past| (lock_id, past)));
     }
 
     fn grant(&mut self, hold: HoldKey, held: Hold) {
@@ -118,14 +144,39 @@ impl Table {
         }
     }
 
-    fn end(&mut self, hold: HoldKey, cause: EndCause, at: Wall) {
+    fn end(&mut self, hold: HoldKey, cause: EndCause, at: Wall, by: Option<KeyId>) {
+        let place = self.limits.keeps_history().then(|| self.history.next_place());
         let space = self.space_of(&hold.namespace);
         space.holds -= 1;
         let lock = lock_of(space, &hold);
         lock.updated_at = lock.updated_at.max(at);
-        let held = lock.holders_mut(hold.mode).remove(&hold.process_id);
+        let holders = lock.holders_mut(hold.mode);
+        let held = holders.remove(&hold.process_id);
+        if holders.is_empty() {
+            // An emptied map keeps its last node, which takes several times what an idle lock does.
+            *holders = BTreeMap::new();
+        }
         assert!(held.is_some(), "ended {hold:?}, which is not held");
-        if let Some(Hold { token, deadline, .. }) = held {
+        if let Some(Hold { token, deadline, acquired_at, note, .. }) = held {
+            let kept = place.map(|(slot, number)| {
+                let (process_id, mode) = (hold.process_id.clone(), hold.mode);
+                let past = PastHold {
+                    number,
+                    process_id,
+                    mode,
+                    token,
+                    acquired_at,
+                    ended_at: at,
+                    cause,
+                    by,
+                    note,
+                };
+                let kept = Kept { slot, past };
+                let first =
+                    lock.past.is_none().then(|| Oldest::of(&hold.namespace, &hold.lock_id, &kept));
+                history::keep(&mut lock.past, kept);
+                (number, first)
+            });
             space.with_claims(&hold.process_id, |claims| {
                 claims.held.remove(&(hold.lock_id.clone(), hold.mode));
                 match cause {
@@ -140,6 +191,9 @@ impl Table {
                 }
             });
             self.deadlines.remove(&(deadline, token));
+            if let Some((number, first)) = kept {
+                self.history.added(number, first);
+            }
         }
     }
 

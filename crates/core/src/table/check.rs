@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
+use super::history::Oldest;
 use super::{Claims, Space, Table};
 use crate::command::{HoldKey, Mode};
 use crate::decide::next_in_line;
@@ -35,6 +36,7 @@ impl Table {
             self.check_claims(namespace, space)?;
         }
         self.check_deadlines()?;
+        self.check_history()?;
         let ends: BTreeSet<_> = self.waiters.values().map(|w| (w.until, w.ticket)).collect();
         agree(ends == self.wait_ends, || format!("{ends:?} end, not {:?}", self.wait_ends))
     }
@@ -50,6 +52,28 @@ impl Table {
         }
         agree(deadlines == self.deadlines, || {
             format!("{deadlines:?} are due, not {:?}", self.deadlines)
+        })
+    }
+
+    fn check_history(&self) -> Result<(), Inconsistency> {
+        let (mut oldest, mut len) = (BTreeMap::new(), 0);
+        for (namespace, space) in &self.spaces {
+            let pasts = space.locks.iter().filter_map(|(id, lock)| Some((id, lock.past.as_ref()?)));
+            for (lock_id, past) in pasts.chain(&space.bygone) {
+                let is_in_order = past.iter().is_sorted_by(|a, b| a.past.number < b.past.number);
+                agree(is_in_order, || format!("{lock_id} has {past:?}"))?;
+                len += past.len();
+                oldest.extend(
+                    past.oldest()
+                        .map(|kept| (kept.past.number, Oldest::of(namespace, lock_id, kept))),
+                );
+                agree(!past.is_empty(), || format!("{lock_id} has an empty past"))?;
+            }
+            let bygone = space.bygone.keys().find(|lock_id| space.locks.contains_key(*lock_id));
+            agree(bygone.is_none(), || format!("{bygone:?} is there, and bygone"))?;
+        }
+        agree(&oldest == self.history.oldest_of_each() && len == self.history.len(), || {
+            format!("{oldest:?} are the oldest of {len}, not {:?}", self.history)
         })
     }
 

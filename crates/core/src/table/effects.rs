@@ -39,6 +39,8 @@ impl Effects {
             Change::KeyCreated(_) | Change::KeyRevoked(_) => self.keys_changed = true,
             Change::LockCreated { .. }
             | Change::LockDeleted { .. }
+            | Change::PastDropped { .. }
+            | Change::PastRead { .. }
             | Change::Refreshed { .. }
             | Change::Confirmed(_)
             | Change::Queued(_)

@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod effects;
+mod history;
 mod record;
 mod recovery;
 mod releases;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::command::{Command, HoldKey, Mode};
 use crate::decide::{self, Decision};
+use crate::history::Past;
 use crate::id::{KeyId, LockId, Namespace, ProcessId};
 use crate::key::ApiKey;
 use crate::limits::Limits;
@@ -25,6 +27,7 @@ use crate::token::FencingToken;
 
 pub use check::Inconsistency;
 pub use effects::Effects;
+pub(crate) use history::History;
 pub use recovery::{Recovery, Violation};
 pub(crate) use releases::Releases;
 
@@ -47,6 +50,8 @@ pub(crate) struct Space {
     pub(crate) holds: usize,
     /// Requests in line.
     pub(crate) waiters: usize,
+    /// The past holds of names that no lock has now.
+    pub(crate) bygone: BTreeMap<LockId, Box<Past>>,
 }
 
 /// The whole state of the service. [`Table::decide`] reads it, [`Table::apply`] alone writes it.
@@ -60,6 +65,7 @@ pub struct Table {
     last_ticket: Ticket,
     last_token: FencingToken,
     releases: Releases,
+    history: History,
     keys: BTreeMap<KeyId, ApiKey>,
 }
 
@@ -89,6 +95,7 @@ impl Table {
             last_ticket: Ticket::default(),
             last_token: FencingToken::default(),
             releases: Releases::default(),
+            history: History::default(),
             keys: BTreeMap::new(),
         }
     }
@@ -146,6 +153,11 @@ impl Table {
     /// The releases that are remembered.
     pub(crate) fn releases(&self) -> &Releases {
         &self.releases
+    }
+
+    /// What all past holds add up to.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     /// When the next hold expires.

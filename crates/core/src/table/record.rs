@@ -3,14 +3,15 @@
 use super::Table;
 use crate::change::Change;
 use crate::command::HoldKey;
+use crate::history::Past;
 use crate::id::{LockId, Namespace};
 use crate::row::{Batch, Row, RowKey};
 
 impl Table {
     /// Notes the rows of a change that has just been applied.
     ///
-    /// A grant writes its own row and the sequence; an end deletes the hold's row and dates the
-    /// lock's. A refresh that keeps the timeout's length writes nothing, and so do lines
+    /// A grant writes its own row and the sequence. An end deletes the hold's row and writes one of
+    /// history, which dates the lock; the lock's own row is written where there is no such row. A refresh that keeps the timeout's length writes nothing, and so do lines
     /// and what a process has heard.
     pub(super) fn record(&self, change: &Change, batch: &mut Batch) {
         match change {
@@ -31,7 +32,20 @@ impl Table {
             }
             Change::Ended { hold, .. } => {
                 batch.delete(RowKey::Hold(hold.clone()));
-                self.put_lock(&hold.namespace, &hold.lock_id, batch);
+                if self.limits.keeps_history() {
+                    self.put_newest_past(&hold.namespace, &hold.lock_id, batch);
+                } else {
+                    self.put_lock(&hold.namespace, &hold.lock_id, batch);
+                }
+            }
+            Change::PastDropped { namespace, lock_id, slot, dates_lock } => {
+                batch.delete(RowKey::Past(*slot));
+                if *dates_lock {
+                    self.put_lock(namespace, lock_id, batch);
+                }
+            }
+            Change::PastRead { namespace, lock_id, .. } => {
+                self.put_newest_past(namespace, lock_id, batch);
             }
             Change::Confirmed(_)
             | Change::Queued(_)
@@ -62,6 +76,17 @@ impl Table {
                 acquired_at: held.acquired_at,
                 note: held.note.clone(),
                 idempotency_key: held.idempotency_key.clone(),
+            });
+        }
+    }
+
+    fn put_newest_past(&self, namespace: &Namespace, lock_id: &LockId, batch: &mut Batch) {
+        if let Some(kept) = self.past(namespace, lock_id).and_then(Past::newest) {
+            batch.put(Row::Past {
+                slot: kept.slot,
+                namespace: namespace.clone(),
+                lock_id: lock_id.clone(),
+                past: kept.past.clone(),
             });
         }
     }

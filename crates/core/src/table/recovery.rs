@@ -5,7 +5,8 @@ use thiserror::Error;
 use super::Table;
 use crate::change::Change;
 use crate::command::HoldKey;
-use crate::id::{IdempotencyKey, Note};
+use crate::history::PastHold;
+use crate::id::{IdempotencyKey, LockId, Namespace, Note};
 use crate::limits::Limits;
 use crate::row::Row;
 use crate::time::{Now, TimeoutSecs, Wall};
@@ -32,6 +33,22 @@ pub enum Violation {
         /// The stored sequence.
         sequence: FencingToken,
     },
+    /// Two ends have one number, so that their order is lost; or a row keeps an end that was before the
+    /// row, or more holds ended than tokens were given out.
+    #[error(
+        "row {slot} of history keeps end {number} with token {token}, which another row has too, or which \
+         the row or the sequence ({sequence}) rules out"
+    )]
+    Past {
+        /// The row.
+        slot: u64,
+        /// The end's number.
+        number: u64,
+        /// The token of the hold that ended.
+        token: FencingToken,
+        /// The stored sequence.
+        sequence: FencingToken,
+    },
 }
 
 struct StoredHold {
@@ -43,20 +60,28 @@ struct StoredHold {
     idempotency_key: Option<IdempotencyKey>,
 }
 
+struct StoredPast {
+    slot: u64,
+    namespace: Namespace,
+    lock_id: LockId,
+    past: PastHold,
+}
+
 /// Takes a store's rows one by one and ends as a [`Table`].
 pub struct Recovery {
     table: Table,
     holds: Vec<StoredHold>,
+    past: Vec<StoredPast>,
 }
 
 impl Recovery {
     /// Starts with an empty table.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { table: Table::new(limits), holds: Vec::new() }
+        Self { table: Table::new(limits), holds: Vec::new(), past: Vec::new() }
     }
 
-    /// Takes one row. Holds wait until all locks are known.
+    /// Takes one row. Holds, present and past, wait until all locks are known.
     pub fn row(&mut self, row: Row) {
         match row {
             Row::Lock { namespace, lock_id, uid, kind, created_at, updated_at } => {
@@ -75,6 +100,9 @@ impl Recovery {
             Row::Release { hold, idempotency_key, number } => {
                 self.table.apply(Change::ReleaseRemembered { hold, idempotency_key, number });
             }
+            Row::Past { slot, namespace, lock_id, past } => {
+                self.past.push(StoredPast { slot, namespace, lock_id, past });
+            }
             Row::Key(key) => self.table.apply(Change::KeyCreated(key)),
             Row::Sequence(token) => self.table.apply(Change::SequenceAdvanced(token)),
         }
@@ -85,7 +113,8 @@ impl Recovery {
     /// # Errors
     /// [`Violation`] if the rows contradict each other or a promise.
     pub fn finish(self, now: Now) -> Result<Table, Violation> {
-        let Self { mut table, mut holds } = self;
+        let Self { mut table, mut holds, past } = self;
+        read_past(&mut table, past)?;
         holds.sort_unstable_by_key(|stored| stored.token);
         let sequence = table.last_token;
         let mut last = None;
@@ -113,4 +142,21 @@ impl Recovery {
         }
         Ok(table)
     }
+}
+
+/// Puts past holds back, the oldest first.
+fn read_past(table: &mut Table, mut rows: Vec<StoredPast>) -> Result<(), Violation> {
+    rows.sort_unstable_by_key(|row| (row.past.number, row.slot));
+    let sequence = table.last_token;
+    let mut last = 0;
+    for StoredPast { slot, namespace, lock_id, past } in rows {
+        let (number, token) = (past.number, past.token);
+        let is_possible = slot <= number && number <= sequence.get() && token <= sequence;
+        if number <= last || !is_possible {
+            return Err(Violation::Past { slot, number, token, sequence });
+        }
+        last = number;
+        table.apply(Change::PastRead { namespace, lock_id, slot, past: Box::new(past) });
+    }
+    Ok(())
 }

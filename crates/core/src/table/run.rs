@@ -8,8 +8,13 @@ use crate::event::Leaving;
 use crate::id::{LockId, Namespace};
 use crate::line::Ticket;
 use crate::reply::Outcome;
-use crate::time::Now;
+use crate::time::{Now, Wall};
 use crate::token::FencingToken;
+
+/// Past holds that one end drops at most: one makes room for the hold that ends, and one more lets
+/// what is too old, or too many since a limit was lowered, go little by little. So a wall clock that is
+/// set wrongly for a moment does not wipe history out.
+const MAX_DROPPED: usize = 2;
 
 /// Locks whose line may have moved.
 type Moved = Vec<(Namespace, LockId)>;
@@ -88,7 +93,8 @@ impl Table {
 
     fn carry_out(&mut self, now: Now, change: &Change, effects: &mut Effects, moved: &mut Moved) {
         match change {
-            Change::Ended { hold, .. } => {
+            Change::Ended { hold, at, .. } => {
+                self.make_room(hold, *at, effects);
                 moved.push((hold.namespace.clone(), hold.lock_id.clone()));
             }
             Change::LeftLine { ticket, .. } => {
@@ -99,6 +105,8 @@ impl Table {
             }
             Change::LockCreated { .. }
             | Change::LockDeleted { .. }
+            | Change::PastDropped { .. }
+            | Change::PastRead { .. }
             | Change::Granted { .. }
             | Change::Refreshed { .. }
             | Change::Confirmed(_)
@@ -115,6 +123,15 @@ impl Table {
         self.tell(now, change, &mut effects.events);
         self.apply(change.clone());
         self.record(change, &mut effects.batch);
+    }
+
+    /// Makes room in history for a hold that is about to end.
+    fn make_room(&mut self, hold: &HoldKey, at: Wall, effects: &mut Effects) {
+        for _ in 0..MAX_DROPPED {
+            let Some(dropped) = decide::next_outdated(self, hold, at) else { break };
+            self.apply(dropped.clone());
+            self.record(&dropped, &mut effects.batch);
+        }
     }
 
     /// Grants to whoever is next, lock by lock, until no line moves any more (I6).

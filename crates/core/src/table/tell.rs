@@ -36,10 +36,10 @@ impl Table {
                     tell(&hold.namespace, &hold.lock_id, kind);
                 }
             }
-            Change::Ended { hold, cause, .. } => {
+            Change::Ended { hold, cause, by, at: _ } => {
                 if let Some(held) = self.held(hold) {
                     let (holder, token) = (party(hold, held.note.as_ref()), held.token);
-                    let kind = EventKind::Ended { holder, token, cause: *cause };
+                    let kind = EventKind::Ended { holder, token, cause: *cause, by: by.clone() };
                     tell(&hold.namespace, &hold.lock_id, kind);
                 }
             }
@@ -59,6 +59,8 @@ impl Table {
                 }
             }
             Change::Confirmed(_)
+            | Change::PastDropped { .. }
+            | Change::PastRead { .. }
             | Change::WentAway { .. }
             | Change::LossesTold { .. }
             | Change::ReleaseRemembered { .. }

@@ -4,7 +4,7 @@
 pub(crate) mod translate;
 pub(crate) mod witness;
 
-use leasehold_core::{Limits, Mode};
+use leasehold_core::{EndCause, Limits, Mode};
 
 /// The numbers behind the names of a run: few, so that commands meet.
 pub(crate) type Space = u8;
@@ -55,6 +55,17 @@ pub(crate) struct SeenLock {
 /// A reply: what became of the command, and the lock where it is shown.
 pub(crate) type Seen = (Verdict, Option<SeenLock>);
 
+/// A past hold as a reply shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SeenPast {
+    pub(crate) process: Process,
+    pub(crate) mode: Mode,
+    pub(crate) token: u64,
+    pub(crate) acquired_wall_ms: i64,
+    pub(crate) ended_wall_ms: i64,
+    pub(crate) cause: EndCause,
+}
+
 /// Both clocks in milliseconds. True time is what the machine's clocks should have counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Moment {
@@ -91,10 +102,19 @@ struct NaiveHold {
 }
 
 #[derive(Clone, Debug)]
+struct NaivePast {
+    space: Space,
+    name: Name,
+    seen: SeenPast,
+}
+
+#[derive(Clone, Debug)]
 pub(crate) struct Naive {
     limits: Limits,
     locks: Vec<NaiveLock>,
     holds: Vec<NaiveHold>,
+    /// In the order in which they ended.
+    past: Vec<NaivePast>,
     last_token: u64,
 }
 
@@ -104,19 +124,16 @@ fn over_ms(at: Moment, timeout_secs: u32) -> u64 {
 
 impl Naive {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, locks: Vec::new(), holds: Vec::new(), last_token: 0 }
+        Self { limits, locks: Vec::new(), holds: Vec::new(), past: Vec::new(), last_token: 0 }
     }
 
     /// Ends what is due.
     pub(crate) fn expire(&mut self, at: Moment) {
-        let over: Vec<Who> = self
-            .holds
-            .iter()
-            .filter(|hold| hold.over_ms <= at.true_ms)
-            .map(|hold| hold.who)
-            .collect();
-        for who in over {
-            self.end(at, who);
+        let over = self.holds.iter().filter(|hold| hold.over_ms <= at.true_ms);
+        let mut over: Vec<_> = over.map(|hold| (hold.over_ms, hold.token, hold.who)).collect();
+        over.sort_by_key(|(over_ms, token, _)| (*over_ms, *token));
+        for (_, _, who) in over {
+            self.end(at, who, EndCause::Expired);
         }
     }
 
@@ -139,9 +156,41 @@ impl Naive {
         self.holds.iter().filter(|hold| hold.who.space == space).count()
     }
 
-    /// Locks, holds, and the sequence once there is one.
+    /// Locks, holds, past holds, and the sequence once there is one.
     pub(crate) fn row_count(&self) -> usize {
-        self.locks.len() + self.holds.len() + usize::from(self.last_token > 0)
+        let sequence = usize::from(self.last_token > 0);
+        self.locks.len() + self.holds.len() + self.past.len() + sequence
+    }
+
+    /// What is over, the newest first; `None` if there is neither that nor a lock.
+    pub(crate) fn history(&self, at: Moment, space: Space, name: Name) -> Option<Vec<SeenPast>> {
+        let past = self.past.iter().rev().filter(|past| (past.space, past.name) == (space, name));
+        let past: Vec<_> =
+            past.filter(|past| !self.is_too_old(at, past)).map(|past| past.seen.clone()).collect();
+        (self.at(space, name).is_some() || !past.is_empty()).then_some(past)
+    }
+
+    fn is_too_old(&self, at: Moment, past: &NaivePast) -> bool {
+        let age_ms = i64::from(self.limits.max_history_age_secs) * 1_000;
+        past.seen.ended_wall_ms.max(past.seen.acquired_wall_ms) + age_ms < at.wall_ms
+    }
+
+    /// What is over is kept: so many of a lock, so many in all. What is too old goes, but an end takes
+    /// two with it at most.
+    fn remember(&mut self, at: Moment, past: NaivePast) {
+        let of_lock = |other: &NaivePast| (other.space, other.name) == (past.space, past.name);
+        for _ in 0..2 {
+            let own = self.past.iter().filter(|other| of_lock(other)).count();
+            let first = if own == self.limits.max_history_per_lock {
+                self.past.iter().position(of_lock)
+            } else {
+                let too_many = self.past.len() == self.limits.max_history;
+                let too_old = self.past.first().is_some_and(|first| self.is_too_old(at, first));
+                (too_many || too_old).then_some(0)
+            };
+            first.map(|first| self.past.remove(first));
+        }
+        self.past.push(past);
     }
 
     fn at(&self, space: Space, name: Name) -> Option<usize> {
@@ -169,9 +218,19 @@ impl Naive {
         }
     }
 
-    fn end(&mut self, at: Moment, who: Who) {
-        self.holds.retain(|hold| hold.who != who);
+    fn end(&mut self, at: Moment, who: Who, cause: EndCause) {
+        let Some(hold) = self.hold(who) else { return };
+        let hold = self.holds.remove(hold);
         self.touch(at, who);
+        let seen = SeenPast {
+            process: who.process,
+            mode: who.mode,
+            token: hold.token,
+            acquired_wall_ms: hold.acquired_wall_ms,
+            ended_wall_ms: at.wall_ms,
+            cause,
+        };
+        self.remember(at, NaivePast { space: who.space, name: who.name, seen });
     }
 
     fn show(&self, at: Moment, space: Space, name: Name, only: Option<Who>) -> Option<SeenLock> {
@@ -291,7 +350,7 @@ impl Naive {
         if self.hold(who).is_none() {
             return (Verdict::NothingToRelease, self.show(at, who.space, who.name, None));
         }
-        self.end(at, who);
+        self.end(at, who, EndCause::Released);
         (Verdict::Done, self.show(at, who.space, who.name, own.then_some(who)))
     }
 }

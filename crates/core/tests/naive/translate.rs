@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use leasehold_core::{
     Acquire, Command, Detail, HoldKey, HoldView, LockId, LockKind, LockState, LockUid, LockView,
-    Mode, Namespace, NewLock, Outcome, ProcessId, Refusal, Reply, Terms, TimeoutSecs, Want,
+    Mode, Namespace, NewLock, Outcome, PastHold, ProcessId, Refusal, Reply, Terms, TimeoutSecs,
+    Want,
 };
 
-use super::{Name, Seen, SeenHold, SeenLock, Space, Verdict, Who};
+use super::{Name, Seen, SeenHold, SeenLock, SeenPast, Space, Verdict, Who};
 
 pub(crate) fn namespace(space: Space) -> Namespace {
     Namespace::parse(&format!("space-{space}")).unwrap()
@@ -78,6 +79,28 @@ pub(crate) fn see(outcome: &Outcome) -> Seen {
         Err(Refusal::TooManyLocks { .. }) => (Verdict::TooManyLocks, None),
         Err(Refusal::TooManyHolders { .. }) => (Verdict::TooManyHolders, None),
         Err(refusal) => panic!("no run can end in {refusal:?}"),
+    }
+}
+
+/// What is over, as a reply to a look at a history shows it; `None` if nothing has that name.
+pub(crate) fn see_history(outcome: &Outcome) -> Option<Vec<SeenPast>> {
+    match outcome {
+        Outcome::Done(Ok(Reply::History { past, next: None })) => {
+            Some(past.iter().map(see_past).collect())
+        }
+        Outcome::Done(Err(Refusal::NoSuchLock(_))) => None,
+        outcome => panic!("no look at a history can end in {outcome:?}"),
+    }
+}
+
+fn see_past(past: &PastHold) -> SeenPast {
+    SeenPast {
+        process: past.process_id.as_str().parse().unwrap(),
+        mode: past.mode,
+        token: past.token.get(),
+        acquired_wall_ms: past.acquired_at.0,
+        ended_wall_ms: past.ended_at.0,
+        cause: past.cause,
     }
 }
 

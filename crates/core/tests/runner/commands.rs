@@ -21,7 +21,7 @@ const ACQUIRE: &str = "timeout own wait note key create shared exclusive writers
 pub(super) fn command(words: &[&str], scene: &Scene<'_>) -> Result<Command, String> {
     let [verb, rest @ ..] = words else { return Err("there is no command".to_owned()) };
     let command = match *verb {
-        "create" | "get" | "delete" => of_lock(verb, rest, scene)?,
+        "create" | "get" | "delete" | "history" => of_lock(verb, rest, scene)?,
         "list" => Some(list(rest, scene)?),
         "read" | "write" | "acquire" => acquire(verb, rest, scene)?,
         "refresh-read" | "refresh-write" | "release-read" | "release-write" | "downgrade"
@@ -44,8 +44,12 @@ fn of_lock(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
             Some(Command::CreateLock { namespace, lock_id, new })
         }
         "delete" => {
-            let force = Options::parse(options, "force")?.force;
-            Some(Command::DeleteLock { namespace, lock_id, force })
+            let Options { force, by, .. } = Options::parse(options, "force as")?;
+            Some(Command::DeleteLock { namespace, lock_id, force, by })
+        }
+        "history" => {
+            let Options { before, limit, .. } = Options::parse(options, "before limit")?;
+            Some(Command::GetHistory { namespace, lock_id, before, limit })
         }
         _ if options.is_empty() => Some(Command::GetLock { namespace, lock_id }),
         _ => None,
@@ -121,9 +125,9 @@ fn of_hold(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
             Command::Refresh { hold, token, timeout, detail }
         }
         "release-read" | "release-write" => {
-            let options = Options::parse(options, "own token key")?;
-            let (token, detail) = (options.token, options.detail);
-            Command::Release { hold, token, idempotency_key: options.key, detail }
+            let options = Options::parse(options, "own token key as")?;
+            let Options { token, detail, key: idempotency_key, by, .. } = options;
+            Command::Release { hold, token, idempotency_key, detail, by }
         }
         "downgrade" => {
             let terms = Options::parse(options, "timeout own note key")?.terms()?;
@@ -144,8 +148,9 @@ fn of_process(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Com
             let timeout = Options::parse(options, "timeout")?.timeout;
             Some(Command::RefreshProcess { namespace, process_id, timeout })
         }
-        "release-process" if options.is_empty() => {
-            Some(Command::ReleaseProcess { namespace, process_id })
+        "release-process" => {
+            let by = Options::parse(options, "as")?.by;
+            Some(Command::ReleaseProcess { namespace, process_id, by })
         }
         "process" if options.is_empty() => Some(Command::GetProcess { namespace, process_id }),
         _ => None,

@@ -36,7 +36,7 @@ pub(super) fn of_event(event: &Event) -> String {
             let (who, note) = who(waiter);
             format!("left({who} {why}{note})")
         }
-        EventKind::Ended { holder, token, cause } => {
+        EventKind::Ended { holder, token, cause, by } => {
             let cause = match cause {
                 EndCause::Released => "released",
                 EndCause::Expired => "expired",
@@ -44,7 +44,8 @@ pub(super) fn of_event(event: &Event) -> String {
                 EndCause::Converted => "converted",
             };
             let (who, note) = who(holder);
-            format!("{cause}({who}#{token}{note})")
+            let by = by.as_ref().map(|by| format!(" by={}", by.as_str())).unwrap_or_default();
+            format!("{cause}({who}#{token}{by}{note})")
         }
     }
 }

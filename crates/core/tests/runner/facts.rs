@@ -113,12 +113,18 @@ fn of_write(key: &RowKey, write: &RowWrite) -> String {
             format!("+hold({}#{token} for {}s)", of_hold_key(hold), timeout.get())
         }
         RowWrite::Put(Row::Release { hold, .. }) => format!("+release({})", of_hold_key(hold)),
+        RowWrite::Put(Row::Past { slot, namespace, lock_id, past }) => {
+            let (mode, process) = (mode_word(past.mode), &past.process_id);
+            let token = past.token;
+            format!("+history({slot}: {} {mode} {process}#{token})", place(namespace, lock_id))
+        }
         RowWrite::Put(Row::Key(key)) => format!("+key({})", key.key_id),
         RowWrite::Put(Row::Sequence(token)) => format!("+sequence({token})"),
         RowWrite::Delete => match key {
             RowKey::Lock(namespace, lock_id) => format!("-lock({})", place(namespace, lock_id)),
             RowKey::Hold(hold) => format!("-hold({})", of_hold_key(hold)),
             RowKey::Release(hold) => format!("-release({})", of_hold_key(hold)),
+            RowKey::Past(slot) => format!("-history({slot})"),
             RowKey::Key(key_id) => format!("-key({key_id})"),
             RowKey::Sequence => "-sequence".to_owned(),
         },

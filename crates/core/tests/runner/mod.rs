@@ -14,13 +14,13 @@
 //! commit loop.
 //!
 //! **Commands.** `create LOCK [exclusive|shared] [writers=N] [readers=N] [ephemeral]`, `get LOCK`,
-//! `delete LOCK [force]`, `list [prefix=P] [state=FREE] [process=P] [after=LOCK] [limit=N]`; `read`
+//! `delete LOCK [force] [as=KEY]`, `history LOCK [before=N] [limit=N]`, `list [prefix=P] [state=FREE] [process=P] [after=LOCK] [limit=N]`; `read`
 //! and `write LOCK PROCESS` and `acquire PROCESS read:LOCK write:LOCK …`, each with `[timeout=60]
 //! [own] [wait=SECS] [note=TEXT] [key=KEY] [create …]`, where what follows `create` is as in the
 //! command of that name; `refresh-read` and `refresh-write LOCK PROCESS [timeout=60] [own]
-//! [token=N]`; `release-read` and `release-write LOCK PROCESS [own] [token=N] [key=KEY]`;
+//! [token=N]`; `release-read` and `release-write LOCK PROCESS [own] [token=N] [key=KEY] [as=KEY]`;
 //! `downgrade` and `upgrade LOCK PROCESS [timeout=60] [own] [wait=SECS]`; `process`,
-//! `refresh-process [timeout=N]` and `release-process PROCESS`; `waits`; `create-key ID
+//! `refresh-process [timeout=N]` and `release-process PROCESS [as=KEY]`; `waits`; `create-key ID
 //! [role=write]`, `list-keys [all]`, `revoke-key ID [any]`. Besides: `expire [most=N]` (ends what is
 //! due and says how many holds, waits and places), `hang-up PROCESS` (the callers of its waits are
 //! gone), `next-deadline`, `occupancy`. `repeat N COMMAND -> EXPECTED` puts 01, 02, … for `{n}`.
@@ -46,7 +46,8 @@
 //! the wall clock alone; `batch` … `commit` puts the commands between into one batch; `restart`
 //! drops the table, with all that was not committed, and recovers it from its rows, on a monotonic
 //! clock with another origin; `limits [locks=N] [holders=N] [timeout=SECS] [keys=N] [waiters=N]
-//! [waiters-of-lock=N] [waiters-of-namespace=N] [releases=N]` and `sequence N` count from the
+//! [waiters-of-lock=N] [waiters-of-namespace=N] [releases=N] [history=N] [history-of-lock=N]
+//! [history-age=SECS]` and `sequence N` count from the
 //! beginning, or from the next `restart`.
 //!
 //! After every line the table is looked through for whatever does not agree with itself, or with what

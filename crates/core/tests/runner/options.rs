@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use leasehold_core::{
-    Detail, FencingToken, IdempotencyKey, LockId, LockKind, LockState, LockUid, NewLock, Note,
-    ProcessId, Terms, TimeoutSecs,
+    Detail, FencingToken, IdempotencyKey, KeyId, LockId, LockKind, LockState, LockUid, NewLock,
+    Note, ProcessId, Terms, TimeoutSecs,
 };
 
 use super::words;
 
 const DEFAULT_TIMEOUT_SECS: u32 = 60;
 
-/// Most locks that `list` shows unless it says otherwise.
+/// Most locks, or past holds, on a page unless a line says otherwise.
 const DEFAULT_LIMIT: usize = 100;
 
 /// The options of one command; those that it does not know are refused.
@@ -30,6 +30,8 @@ pub(super) struct Options {
     pub(super) process: Option<ProcessId>,
     pub(super) after: Option<LockId>,
     pub(super) limit: usize,
+    pub(super) before: Option<u64>,
+    pub(super) by: Option<KeyId>,
 }
 
 impl Options {
@@ -49,6 +51,8 @@ impl Options {
             process: None,
             after: None,
             limit: DEFAULT_LIMIT,
+            before: None,
+            by: None,
         };
         for option in given {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
@@ -83,6 +87,8 @@ impl Options {
             "state" => self.state = Some(words::state(value)?),
             "process" => self.process = Some(words::process_id(value)?),
             "after" => self.after = Some(words::lock_id(value)?),
+            "before" => self.before = Some(words::number(value)?),
+            "as" => self.by = Some(words::key_id(value)?),
             "limit" => self.limit = count()? as usize,
             _ => return Err(format!("there is no option `{name}`")),
         }

@@ -2,7 +2,7 @@
 
 use leasehold_core::{
     ApiKey, Blocker, CycleStep, EndCause, Grant, HoldView, LockState, LockView, LostHold, Outcome,
-    ProcessHold, Refusal, Reply, WaitView,
+    PastHold, ProcessHold, Refusal, Reply, WaitView,
 };
 
 use super::facts::{Fact, mode_word, span, wall};
@@ -48,6 +48,10 @@ fn of_reply(reply: &Reply) -> Vec<Fact> {
         Reply::Process { holds, lost } => {
             let count = words(format!("{} lost", lost.len()));
             vec![list("holds", holds, of_process_hold), list("lost", lost, of_lost), count]
+        }
+        Reply::History { past, next } => {
+            let next = next.map_or("at the end".to_owned(), |number| format!("next {number}"));
+            vec![list("history", past, of_past), words(next)]
         }
         Reply::Waits(waits) => vec![list("waits", waits, of_wait)],
         Reply::Key(key) => of_key(key),
@@ -135,19 +139,36 @@ fn of_process_hold(hold: &ProcessHold) -> Vec<String> {
 }
 
 fn of_lost(lost: &LostHold) -> Vec<String> {
-    let cause = match lost.cause {
-        EndCause::Released => "by release",
-        EndCause::Expired => "by expiry",
-        EndCause::Forced => "by force",
-        EndCause::Converted => "by conversion",
-    };
     vec![
         lost.lock_id.to_string(),
         format!("#{}", lost.token),
         format!("mode {}", mode_word(lost.mode)),
-        cause.to_owned(),
+        cause_words(lost.cause).to_owned(),
         format!("at {}", wall(lost.ended_at)),
     ]
+}
+
+fn of_past(past: &PastHold) -> Vec<String> {
+    let mut facts = vec![
+        past.process_id.to_string(),
+        format!("#{}", past.token),
+        format!("mode {}", mode_word(past.mode)),
+        format!("since {}", wall(past.acquired_at)),
+        format!("until {}", wall(past.ended_at)),
+        cause_words(past.cause).to_owned(),
+        past.by.as_ref().map_or("as nobody".to_owned(), |key| format!("as {key}")),
+    ];
+    facts.extend(past.note.iter().map(|note| format!("note {note}")));
+    facts
+}
+
+fn cause_words(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Released => "by release",
+        EndCause::Expired => "by expiry",
+        EndCause::Forced => "by force",
+        EndCause::Converted => "by conversion",
+    }
 }
 
 fn of_wait(wait: &WaitView) -> Vec<String> {

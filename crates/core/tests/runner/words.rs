@@ -67,6 +67,12 @@ pub(super) fn limits(mut limits: Limits, words: &[&str]) -> Result<Limits, Strin
             "waiters-of-namespace" => limits.max_waiters_per_namespace = count,
             "waiters" => limits.max_waiters = count,
             "releases" => limits.max_remembered_releases = count,
+            "history-of-lock" => limits.max_history_per_lock = count,
+            "history" => limits.max_history = count,
+            "history-age" => {
+                limits.max_history_age_secs =
+                    u32::try_from(value).map_err(|error| error.to_string())?;
+            }
             "timeout" => {
                 limits.max_timeout_secs =
                     u32::try_from(value).map_err(|error| error.to_string())?;

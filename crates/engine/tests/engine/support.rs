@@ -1,7 +1,7 @@
 //! A commit loop on a store that fails to order, and a clock that moves when told.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use leasehold_core::{
@@ -15,16 +15,23 @@ use leasehold_store::{Faults, FaultyStore};
 #[derive(Default)]
 pub(crate) struct ManualClock {
     seconds: AtomicU64,
+    gate: Mutex<()>,
 }
 
 impl ManualClock {
     pub(crate) fn advance(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
+
+    /// Nobody can read the clock until the guard is dropped, so the loop decides nothing.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap()
+    }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Now {
+        drop(self.gate.lock().unwrap());
         let seconds = self.seconds.load(Ordering::SeqCst);
         Now { mono: Mono(seconds * 1_000_000_000), wall: Wall(0) }
     }
@@ -105,7 +112,8 @@ impl Service {
     pub(crate) async fn release(&self, lock: &str, process: &str) -> Result<LockView, Failure> {
         let hold = hold(lock, process);
         let (token, idempotency_key) = (None, None);
-        self.lock(Command::Release { hold, token, idempotency_key, detail: Detail::Full }).await
+        let (detail, by) = (Detail::Full, None);
+        self.lock(Command::Release { hold, token, idempotency_key, detail, by }).await
     }
 
     async fn lock(&self, command: Command) -> Result<LockView, Failure> {

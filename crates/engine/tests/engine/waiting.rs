@@ -28,7 +28,9 @@ impl Service {
     async fn granted_to_nobody(&self, command: Command, meanwhile: impl AsyncFnOnce()) {
         let commits = self.faults.commits();
         let mut call = pin!(self.engine.submit(command));
+        let held = self.clock.hold();
         assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(held);
         while self.faults.commits() == commits {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -291,7 +293,9 @@ async fn i4_a_grant_is_not_given_back_once_its_process_was_told_of_it_otherwise(
     service.grant(call()).await.unwrap();
     {
         let mut again = pin!(service.engine.submit(call()));
+        let held = service.clock.hold();
         assert!(again.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(held);
         service.get("job").await.unwrap();
     }
     assert_eq!(service.settled_state().await, LockState::Write, "the first copy was heard");

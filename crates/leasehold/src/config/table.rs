@@ -100,6 +100,12 @@ settings! {
     max_waiters_per_namespace: Whole<1, 1_000_000> = Limits::default().max_waiters_per_namespace,
     /// Requests that may stand in line in all, fewer than max-connections; more are answered 429
     max_waiters: Whole<1, 1_000_000> = Limits::default().max_waiters,
+    /// Past holds that are kept of each lock; 0 keeps no history at all
+    max_history_per_lock: Whole<0, 1_000_000> = Limits::default().max_history_per_lock,
+    /// How long a past hold is kept, in seconds
+    max_history_age_seconds: Whole<1, 315_360_000> = Limits::default().max_history_age_secs,
+    /// Past holds that are kept in all; the oldest are forgotten first
+    max_history: Whole<1, 10_000_000> = Limits::default().max_history,
     /// Requests that may wait for the store; more are answered 503
     max_queued: Whole<1, 1_000_000> = engine::Settings::default().max_queued,
     /// Open connections; more wait to be accepted

@@ -20,6 +20,9 @@ pub(super) fn engine(settings: &Settings) -> engine::Settings {
             max_waiters_per_lock: settings.max_waiters_per_lock.value.count(),
             max_waiters_per_namespace: settings.max_waiters_per_namespace.value.count(),
             max_waiters: settings.max_waiters.value.count(),
+            max_history_per_lock: settings.max_history_per_lock.value.count(),
+            max_history_age_secs: settings.max_history_age_seconds.value.get(),
+            max_history: settings.max_history.value.count(),
             ..Limits::default()
         },
         max_queued: settings.max_queued.value.count(),

@@ -36,6 +36,8 @@ struct Client {
     /// Tokens granted since the last look, in order.
     fresh: Vec<Token>,
     acknowledged: usize,
+    /// The last hold of its own lock that it was told is released.
+    last_released: Option<Token>,
     /// How its connection ended.
     broken: Option<Broken>,
 }
@@ -71,6 +73,7 @@ impl Load {
             highest: 0,
             fresh: Vec::new(),
             acknowledged: 0,
+            last_released: None,
             broken: None,
         };
         Self { clients: own.iter().enumerate().map(client).collect(), granted: BTreeSet::new() }
@@ -107,6 +110,7 @@ impl Load {
                     client.highest = client.highest.max(token);
                 }
             }
+            client.i2_assert_in_history(&mut connection);
             for token in client.fresh.drain(..) {
                 assert!(
                     token > before,
@@ -131,6 +135,23 @@ impl Load {
 }
 
 impl Client {
+    fn own_lock(&self) -> String {
+        self.process.replace("client", "own")
+    }
+
+    /// The release that was acknowledged last is in history, if at all with one after it whose reply was
+    /// lost.
+    #[track_caller]
+    fn i2_assert_in_history(&self, connection: &mut Connection) {
+        let Some(token) = self.last_released else { return };
+        let path = format!("/v1/distributed_lock/{}/history?limit=2", self.own_lock());
+        let history = connection.ask("GET", &path).unwrap().json();
+        let is_kept = history["history"].as_array().is_some_and(|past| {
+            past.iter().any(|past| past["fencing_token"] == token && past["cause"] == "released")
+        });
+        assert!(is_kept, "I2: the release of {token} was acknowledged: {history}");
+    }
+
     fn run(&mut self, address: SocketAddr) {
         self.broken = None;
         let mut connection = match Connection::open(address) {
@@ -214,6 +235,11 @@ impl Client {
                 );
                 if verb == Verb::Acquire {
                     self.fresh.extend(found);
+                }
+                if let (Verb::Release, Belief::Held(token)) = (verb, before)
+                    && *lock == self.own_lock()
+                {
+                    self.last_released = Some(token);
                 }
                 self.highest = self.highest.max(found.unwrap_or(0));
                 Belief::after_look(found)

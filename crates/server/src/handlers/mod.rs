@@ -23,6 +23,7 @@ fn mismatched(reply: &Reply) -> Problem {
         Reply::Granted(_) => "a grant",
         Reply::Locks { .. } => "a page of locks",
         Reply::Process { .. } => "a process",
+        Reply::History { .. } => "a history",
         Reply::Waits(_) => "waits",
         Reply::Key(_) => "a key",
         Reply::Keys(_) => "keys",

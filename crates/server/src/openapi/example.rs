@@ -94,6 +94,21 @@ pub(super) fn locks() -> Value {
     json!({ "locks": [held_lock()], "next_cursor": "16e696768746c792d7265706f7274" })
 }
 
+pub(super) fn history() -> Value {
+    let past = json!({
+        "process_id": "worker-6",
+        "mode": "write",
+        "fencing_token": 4710,
+        "lock_acquired_at": "2026-01-02T03:04:05.678Z",
+        "ended_at": "2026-01-02T03:09:00.000Z",
+        "cause": "forced",
+        "ended_by": "1f2e3d4c5b6a",
+        "note": "deploy 4710 by CI",
+    });
+    let cursor = "10000000000001267";
+    json!({ "lock_id": "nightly-report", "history": [past], "next_cursor": cursor })
+}
+
 pub(super) fn process() -> Value {
     let mut held = hold();
     held["lock_id"] = json!("nightly-report");

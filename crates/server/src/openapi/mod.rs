@@ -106,6 +106,7 @@ fn components() -> Components {
     let components = with_schema::<wire::AcquireRequest>(components);
     let components = with_schema::<wire::Grants<'static>>(components);
     let components = with_schema::<wire::Locks<'static>>(components);
+    let components = with_schema::<wire::History<'static>>(components);
     let components = with_schema::<wire::ProcessHolds<'static>>(components);
     let components = with_schema::<wire::Waits<'static>>(components);
     let components = with_schema::<wire::LockEvent<'static>>(components);

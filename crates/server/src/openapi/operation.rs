@@ -42,7 +42,12 @@ fn request_body(endpoint: &Endpoint) -> Option<RequestBody> {
     match endpoint.success.1 {
         Reply::NewKey => Some(json_body("KeyRequest", example::key_request())),
         Reply::Grants => Some(json_body("AcquireRequest", example::acquire_request())),
-        Reply::Lock | Reply::GrantedLock | Reply::Locks | Reply::Process | Reply::Waits => None,
+        Reply::Lock
+        | Reply::GrantedLock
+        | Reply::Locks
+        | Reply::History
+        | Reply::Process
+        | Reply::Waits => None,
         Reply::Events
         | Reply::Key
         | Reply::Keys

@@ -37,6 +37,7 @@ fn success(endpoint: &Endpoint) -> Response {
         }
         Reply::Grants => json("The locks as they stand.", "Grants", example::grants()),
         Reply::Locks => json("A page of locks.", "Locks", example::locks()),
+        Reply::History => json("A page of past holds.", "History", example::history()),
         Reply::Process => json("What the process holds.", "ProcessHolds", example::process()),
         Reply::Waits => json("Who waits.", "Waits", example::waits()),
         Reply::Events => {

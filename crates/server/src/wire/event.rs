@@ -1,6 +1,6 @@
 //! Events: what happened to a lock, and where something is missing.
 
-use leasehold_core::{EndCause, Event, EventKind, Leaving, Note, Party};
+use leasehold_core::{EndCause, Event, EventKind, KeyId, Leaving, Note, Party};
 use leasehold_engine::{EventId, Gap, GapReason};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,6 +39,9 @@ pub(crate) struct LockEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     position: Option<usize>,
+    /// The API key that ended the hold, if one did and is known: with `released` and `forced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_by: Option<&'a str>,
     /// With `left_line`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<LeaveReason>,
@@ -120,6 +123,7 @@ impl<'a> LockEvent<'a> {
             fencing_token: None,
             timeout: None,
             position: None,
+            ended_by: None,
             reason: None,
         }
     }
@@ -156,14 +160,18 @@ impl<'a> From<&'a Event> for LockEvent<'a> {
                 reason: Some((*why).into()),
                 ..Self::about(EventWord::LeftLine, event, waiter)
             },
-            EventKind::Ended { holder, token, cause } => {
+            EventKind::Ended { holder, token, cause, by } => {
                 let word = match cause {
                     EndCause::Released => EventWord::Released,
                     EndCause::Expired => EventWord::Expired,
                     EndCause::Forced => EventWord::Forced,
                     EndCause::Converted => EventWord::Converted,
                 };
-                Self { fencing_token: Some(token.get()), ..Self::about(word, event, holder) }
+                Self {
+                    fencing_token: Some(token.get()),
+                    ended_by: by.as_ref().map(KeyId::as_str),
+                    ..Self::about(word, event, holder)
+                }
             }
         }
     }

@@ -21,7 +21,7 @@ impl<'a> Locks<'a> {
     pub(crate) fn new(locks: &'a [LockView], next: Option<&LockId>) -> Self {
         Self {
             locks: locks.iter().map(Lock::from).collect(),
-            next_cursor: next.map(cursor::encode),
+            next_cursor: next.map(cursor::after_lock),
         }
     }
 }

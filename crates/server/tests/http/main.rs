@@ -7,6 +7,7 @@ mod conversions;
 mod disconnects;
 mod docs;
 mod events;
+mod history;
 mod holds;
 mod keys;
 mod kinds;

@@ -14,6 +14,7 @@ pub(super) fn encode(key: &RowKey) -> Vec<u8> {
         }
         RowKey::Hold(hold) => join_hold(&mut bytes, "hold", hold),
         RowKey::Release(hold) => join_hold(&mut bytes, "release", hold),
+        RowKey::Past(slot) => join(&mut bytes, &["history", &slot.to_string()]),
         RowKey::Key(key_id) => join(&mut bytes, &["key", key_id.as_str()]),
         RowKey::Sequence => bytes.extend_from_slice(SEQUENCE.as_bytes()),
     }
@@ -47,6 +48,11 @@ pub(super) fn decode(bytes: &[u8]) -> Option<RowKey> {
         "lock" => {
             let namespace = Namespace::parse(&name()?).ok()?;
             RowKey::Lock(namespace, LockId::parse(&name()?).ok()?)
+        }
+        "history" => {
+            let digits = name()?;
+            let slot: u64 = digits.parse().ok()?;
+            (slot.to_string() == digits).then_some(RowKey::Past(slot))?
         }
         "key" => RowKey::Key(KeyId::parse(&name()?).ok()?),
         _ => return None,

@@ -1,6 +1,6 @@
 use leasehold_core::{
-    ApiKey, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind, LockUid, Mode,
-    Namespace, Note, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
+    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind,
+    LockUid, Mode, Namespace, Note, PastHold, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
 };
 use proptest::prelude::*;
 
@@ -68,8 +68,27 @@ fn golden_key() -> Row {
     })
 }
 
+fn golden_past() -> Row {
+    Row::Past {
+        slot: 300,
+        namespace: namespace(),
+        lock_id: LockId::parse("deploy/prod").unwrap(),
+        past: PastHold {
+            number: 301,
+            process_id: ProcessId::parse("100%").unwrap(),
+            mode: Mode::Write,
+            token: FencingToken::new(300).unwrap(),
+            acquired_at: Wall(1_700_000_000_000),
+            ended_at: Wall(1_700_000_000_001),
+            cause: EndCause::Forced,
+            by: Some(KeyId::parse("k1").unwrap()),
+            note: Some(Note::parse("deploy 4711").unwrap()),
+        },
+    }
+}
+
 /// Rows, their keys, and their values in version 2.
-fn golden_rows() -> [(Row, &'static str, &'static str); 5] {
+fn golden_rows() -> [(Row, &'static str, &'static str); 6] {
     let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
     [
         (
@@ -90,6 +109,11 @@ fn golden_rows() -> [(Row, &'static str, &'static str); 5] {
             },
             "release/default/deploy%2Fprod/w/100%25",
             "02046f6e6365ac02205256e3",
+        ),
+        (
+            golden_past(),
+            "history/300",
+            "02ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f792034373131594ea0d2",
         ),
         (
             golden_key(),
@@ -162,6 +186,11 @@ fn keys_that_no_row_has_are_refused() {
         "lock/default/a%2f",
         "lock/default/a%41",
         "key/not a slug",
+        "history/",
+        "history/01",
+        "history/-1",
+        "history/1/2",
+        "history/18446744073709551616",
         "meta/sequence/",
         "meta/fence",
         "unknown/default/a",
@@ -217,6 +246,40 @@ fn id() -> impl Strategy<Value = String> {
     "[a-z/%.ä鍵]{1,40}".prop_filter("dot segments are no ids", |id| id != "." && id != "..")
 }
 
+fn hold_key() -> impl Strategy<Value = HoldKey> {
+    (id(), id(), any::<bool>()).prop_map(|(lock_id, process_id, writes)| HoldKey {
+        namespace: namespace(),
+        lock_id: LockId::parse(&lock_id).unwrap(),
+        mode: if writes { Mode::Write } else { Mode::Read },
+        process_id: ProcessId::parse(&process_id).unwrap(),
+    })
+}
+
+fn past_rows() -> impl Strategy<Value = Row> {
+    let cause = (0..4_usize).prop_map(|cause| {
+        [EndCause::Released, EndCause::Expired, EndCause::Forced, EndCause::Converted][cause]
+    });
+    let by = proptest::option::of("[a-z0-9][a-z0-9._-]{0,20}");
+    (hold_key(), any::<[u64; 2]>(), any::<[i64; 2]>(), 0..1_u64 << 53, cause, by).prop_map(
+        |(hold, [slot, number], [acquired_at, ended_at], token, cause, by)| Row::Past {
+            slot,
+            namespace: hold.namespace,
+            lock_id: hold.lock_id,
+            past: PastHold {
+                number,
+                process_id: hold.process_id,
+                mode: hold.mode,
+                token: FencingToken::new(token).unwrap(),
+                acquired_at: Wall(acquired_at),
+                ended_at: Wall(ended_at),
+                cause,
+                note: by.as_deref().map(|text| Note::parse(text).unwrap()),
+                by: by.map(|text| KeyId::parse(&text).unwrap()),
+            },
+        },
+    )
+}
+
 fn rows() -> impl Strategy<Value = Row> {
     let kind = (any::<Option<u32>>(), any::<Option<u32>>(), any::<bool>()).prop_map(
         |(max_readers, max_writers, is_ephemeral)| LockKind {
@@ -235,14 +298,6 @@ fn rows() -> impl Strategy<Value = Row> {
             updated_at: Wall(updated_at),
         },
     );
-    let hold_key = || {
-        (id(), id(), any::<bool>()).prop_map(|(lock_id, process_id, writes)| HoldKey {
-            namespace: namespace(),
-            lock_id: LockId::parse(&lock_id).unwrap(),
-            mode: if writes { Mode::Write } else { Mode::Read },
-            process_id: ProcessId::parse(&process_id).unwrap(),
-        })
-    };
     let marks = (proptest::option::of("[a-z ]{0,40}"), proptest::option::of(id())).prop_map(
         |(note, key)| {
             (
@@ -278,7 +333,7 @@ fn rows() -> impl Strategy<Value = Row> {
             })
         },
     );
-    prop_oneof![lock, hold, release, key]
+    prop_oneof![lock, hold, release, past_rows(), key]
 }
 
 proptest! {
@@ -303,7 +358,7 @@ proptest! {
 
     /// Past the checksum, too: bytes that were sealed but never encoded.
     #[test]
-    fn arbitrary_sealed_bytes_never_panic(which in 0..5_usize, mut body in any::<Vec<u8>>()) {
+    fn arbitrary_sealed_bytes_never_panic(which in 0..6_usize, mut body in any::<Vec<u8>>()) {
         let (row, _, _) = &golden_rows()[which];
         let key = encode_key(&row.key());
         body.insert(0, VERSION);

@@ -1,8 +1,9 @@
 //! Row values as bytes. What the key says is not said again.
 
 use leasehold_core::{
-    ApiKey, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind, LockUid,
-    MAX_LABEL_BYTES, Namespace, Note, Role, Row, RowKey, TimeoutSecs, Wall,
+    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind,
+    LockUid, MAX_LABEL_BYTES, Mode, Namespace, Note, PastHold, ProcessId, Role, Row, RowKey,
+    TimeoutSecs, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use super::{RecordError, printable, seal, unseal};
 /// Version of the values that are written. A new version keeps a reader for the ones before it.
 ///
 /// 1: the first. 2: locks know how many readers and writers they permit and whether they are ephemeral,
-/// holds have notes and idempotency keys; releases are rows.
+/// holds have notes and idempotency keys; releases and past holds are rows.
 pub const VERSION: u8 = 2;
 
 /// A lock as version 1 knew it.
@@ -82,6 +83,37 @@ struct ReleaseFacts<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct PastFacts<'a> {
+    number: u64,
+    namespace: &'a str,
+    lock_id: &'a str,
+    process_id: &'a str,
+    mode: StoredMode,
+    token: u64,
+    acquired_at_ms: i64,
+    ended_at_ms: i64,
+    cause: StoredCause,
+    by: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+/// The order of these is on disk.
+#[derive(Serialize, Deserialize)]
+enum StoredMode {
+    Read,
+    Write,
+}
+
+/// The order of these is on disk.
+#[derive(Serialize, Deserialize)]
+enum StoredCause {
+    Released,
+    Expired,
+    Forced,
+    Converted,
+}
+
+#[derive(Serialize, Deserialize)]
 struct KeyFacts<'a> {
     namespace: &'a str,
     role: StoredRole,
@@ -126,6 +158,9 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
             let facts = ReleaseFacts { idempotency_key: idempotency_key.as_str(), number: *number };
             write(&facts, key, body)
         }
+        Row::Past { slot: _, namespace, lock_id, past } => {
+            write(&past_facts(namespace, lock_id, past), key, body)
+        }
         Row::Key(ApiKey { namespace, role, label, hash, created_at, key_id: _ }) => {
             let facts = KeyFacts {
                 namespace: namespace.as_str(),
@@ -141,6 +176,34 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
             write(&facts, key, body)
         }
         Row::Sequence(token) => write(&token.get(), key, body),
+    }
+}
+
+fn past_facts<'a>(
+    namespace: &'a Namespace,
+    lock_id: &'a LockId,
+    past: &'a PastHold,
+) -> PastFacts<'a> {
+    PastFacts {
+        number: past.number,
+        namespace: namespace.as_str(),
+        lock_id: lock_id.as_str(),
+        process_id: past.process_id.as_str(),
+        mode: match past.mode {
+            Mode::Read => StoredMode::Read,
+            Mode::Write => StoredMode::Write,
+        },
+        token: past.token.get(),
+        acquired_at_ms: past.acquired_at.0,
+        ended_at_ms: past.ended_at.0,
+        cause: match past.cause {
+            EndCause::Released => StoredCause::Released,
+            EndCause::Expired => StoredCause::Expired,
+            EndCause::Forced => StoredCause::Forced,
+            EndCause::Converted => StoredCause::Converted,
+        },
+        by: past.by.as_ref().map(KeyId::as_str),
+        note: past.note.as_ref().map(Note::as_str),
     }
 }
 
@@ -176,6 +239,7 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
         }
         .and_then(|facts| hold_row(hold, &facts)),
         RowKey::Release(hold) => read(facts).and_then(|facts| release_row(hold, &facts)),
+        RowKey::Past(slot) => read(facts).and_then(|facts| past_row(slot, &facts)),
         RowKey::Key(key_id) => read_key(key_id, facts),
         RowKey::Sequence => read(facts).and_then(read_token).map(Row::Sequence),
     }
@@ -213,13 +277,12 @@ fn lock_row(namespace: Namespace, lock_id: LockId, facts: &LockFacts) -> Row {
 }
 
 fn hold_row(hold: HoldKey, facts: &HoldFacts<'_>) -> Result<Row, Misfit> {
-    let note = facts.note.map(Note::parse).transpose();
     Ok(Row::Hold {
         hold,
         token: read_token(facts.token)?,
         timeout: TimeoutSecs::new(facts.timeout_secs).ok_or("its timeout is zero")?,
         acquired_at: Wall(facts.acquired_at_ms),
-        note: note.map_err(|_| "its note was never accepted")?,
+        note: facts.note.map(read_note).transpose()?,
         idempotency_key: facts.idempotency_key.map(read_idempotency_key).transpose()?,
     })
 }
@@ -227,6 +290,43 @@ fn hold_row(hold: HoldKey, facts: &HoldFacts<'_>) -> Result<Row, Misfit> {
 fn release_row(hold: HoldKey, facts: &ReleaseFacts<'_>) -> Result<Row, Misfit> {
     let idempotency_key = read_idempotency_key(facts.idempotency_key)?;
     Ok(Row::Release { hold, idempotency_key, number: facts.number })
+}
+
+fn past_row(slot: u64, facts: &PastFacts<'_>) -> Result<Row, Misfit> {
+    let by = facts.by.map(KeyId::parse).transpose();
+    Ok(Row::Past {
+        slot,
+        namespace: read_namespace(facts.namespace)?,
+        lock_id: LockId::parse(facts.lock_id).map_err(|_| "its lock's name was never accepted")?,
+        past: PastHold {
+            number: facts.number,
+            process_id: ProcessId::parse(facts.process_id)
+                .map_err(|_| "its process's name was never accepted")?,
+            mode: match facts.mode {
+                StoredMode::Read => Mode::Read,
+                StoredMode::Write => Mode::Write,
+            },
+            token: read_token(facts.token)?,
+            acquired_at: Wall(facts.acquired_at_ms),
+            ended_at: Wall(facts.ended_at_ms),
+            cause: match facts.cause {
+                StoredCause::Released => EndCause::Released,
+                StoredCause::Expired => EndCause::Expired,
+                StoredCause::Forced => EndCause::Forced,
+                StoredCause::Converted => EndCause::Converted,
+            },
+            by: by.map_err(|_| "its key id is not a slug")?,
+            note: facts.note.map(read_note).transpose()?,
+        },
+    })
+}
+
+fn read_namespace(text: &str) -> Result<Namespace, Misfit> {
+    Namespace::parse(text).map_err(|_| "its namespace is not a slug")
+}
+
+fn read_note(text: &str) -> Result<Note, Misfit> {
+    Note::parse(text).map_err(|_| "its note was never accepted")
 }
 
 fn read_idempotency_key(text: &str) -> Result<IdempotencyKey, Misfit> {
@@ -240,7 +340,7 @@ fn read_key(key_id: KeyId, facts: &[u8]) -> Result<Row, Misfit> {
     }
     Ok(Row::Key(ApiKey {
         key_id,
-        namespace: Namespace::parse(namespace).map_err(|_| "its namespace is not a slug")?,
+        namespace: read_namespace(namespace)?,
         role: match role {
             StoredRole::Read => Role::Read,
             StoredRole::Write => Role::Write,

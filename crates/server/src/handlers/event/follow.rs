@@ -88,7 +88,7 @@ impl Wish {
         Ok(Self {
             filter: Filter { namespace, locks, with_refreshes },
             after: call.last_event_id()?.or(in_query),
-            key_id: call.caller.key_id.clone(),
+            key_id: call.caller.revocable_key().cloned(),
         })
     }
 }

@@ -57,5 +57,6 @@ async fn write(api: ApiState, request: Request) -> Result<Response, Problem> {
 fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
     let (hold, token, detail) = (call.hold(mode)?, call.token()?, call.detail());
     let idempotency_key = call.idempotency_key()?;
-    Ok((Command::Release { hold, token, idempotency_key, detail }, detail))
+    let by = call.caller.key_id.clone();
+    Ok((Command::Release { hold, token, idempotency_key, detail, by }, detail))
 }

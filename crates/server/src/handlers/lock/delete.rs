@@ -22,7 +22,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Delete a lock",
     description: "Removes a lock that nobody holds or waits for, and shows it as it was. With \
                   `force=true`, which needs the role `admin`, it breaks the lock: its holders lose \
-                  their holds, and its waiters are told 404 `no_such_lock`. The fencing tokens of a \
+                  their holds, and its waiters are told 404 `no_such_lock`. Its history stays. The fencing tokens of a \
                   lock that is made anew under the name are higher all the same.",
     needs: Some(Role::Write),
     parameters: &[&FORCE],
@@ -46,5 +46,6 @@ fn parse(call: &Call<'_>) -> Result<Command, Problem> {
         call.caller.must_have(Role::Admin)?;
     }
     let (namespace, lock_id) = (call.caller.namespace.clone(), call.lock_id()?);
-    Ok(Command::DeleteLock { namespace, lock_id, force })
+    let by = call.caller.key_id.clone();
+    Ok(Command::DeleteLock { namespace, lock_id, force, by })
 }

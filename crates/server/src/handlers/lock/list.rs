@@ -50,7 +50,7 @@ fn parse(call: &Call<'_>) -> Result<Command, Problem> {
         prefix: query.parsed(&PREFIX, |text| Some(text.to_owned()))?.unwrap_or_default(),
         state: query.parsed(&STATE, state)?,
         process_id: query.parsed(&PROCESS_ID, |text| ProcessId::parse(text).ok())?,
-        after: query.parsed(&CURSOR, cursor::decode)?,
+        after: query.parsed(&CURSOR, cursor::lock_before)?,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
     }))
 }

@@ -33,6 +33,7 @@ async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
 
 fn parse(call: &Call<'_>) -> Result<(Command, ProcessId), Problem> {
     let (namespace, process_id) = (call.caller.namespace.clone(), call.process_id()?);
-    let command = Command::ReleaseProcess { namespace, process_id: process_id.clone() };
+    let by = call.caller.key_id.clone();
+    let command = Command::ReleaseProcess { namespace, process_id: process_id.clone(), by };
     Ok((command, process_id))
 }
