@@ -10,6 +10,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "laws fail like tests do: by a panic")]
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -47,8 +48,11 @@ pub trait Harness: Sync {
 #[macro_export]
 macro_rules! store_conformance {
     ($module:ident, $block_on:path, $harness:expr) => {
+        $crate::store_conformance! { @each tests($module, $block_on, $harness) }
+    };
+    (@each $what:ident($($with:tt)*)) => {
         $crate::store_conformance! {
-            @laws $module, $block_on, $harness;
+            @$what($($with)*)
             a_new_store_is_empty,
             every_kind_of_row_is_read_back,
             puts_replace_and_deletes_remove,
@@ -66,7 +70,10 @@ macro_rules! store_conformance {
             a_lease_that_ran_out_lets_rivals_in,
         }
     };
-    (@laws $module:ident, $block_on:path, $harness:expr; $($law:ident,)+) => {
+    (@named() $($law:ident,)+) => {
+        vec![$((stringify!($law), |harness| Box::pin($crate::conformance::$law(harness)))),+]
+    };
+    (@tests($module:ident, $block_on:path, $harness:expr) $($law:ident,)+) => {
         mod $module {
             use super::*;
             $(
@@ -77,6 +84,15 @@ macro_rules! store_conformance {
             )+
         }
     };
+}
+
+/// A law as a value.
+pub type Law = for<'h> fn(&'h dyn Harness) -> Pin<Box<dyn Future<Output = ()> + Send + 'h>>;
+
+/// All laws by name, for a harness that starts an engine and wants it to serve them all.
+#[must_use]
+pub fn laws() -> Vec<(&'static str, Law)> {
+    crate::store_conformance!(@each named())
 }
 
 type Rows = BTreeMap<RowKey, Row>;

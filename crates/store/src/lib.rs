@@ -2,11 +2,13 @@
 //!
 //! - [`Store`] is the trait, [`StoreError`] says what its user does next.
 //! - [`LocalStore`] is the default: an embedded database in a data directory.
+//! - [`DatastoreStore`] is Google Datastore, for several replicas.
 //! - [`MemoryStore`] and [`FaultyStore`] are for tests: without a disk, and failing to order.
 //! - [`record`] turns rows into bytes.
 //! - [`conformance`] holds the laws that every store keeps.
 
 pub mod conformance;
+mod datastore;
 mod encoded;
 mod faulty;
 mod local;
@@ -14,6 +16,7 @@ mod memory;
 pub mod record;
 mod store;
 
+pub use datastore::{DatastoreEnvironment, DatastoreOpenError, DatastoreStore};
 pub use faulty::{Fault, Faults, FaultyStore};
 pub use local::{LocalStore, OpenError};
 pub use memory::MemoryStore;

@@ -1,0 +1,292 @@
+//! What this store has to keep beyond the laws of all stores: the fence, lost answers, large batches.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use leasehold_core::{
+    Batch, FencingToken, HoldKey, LockId, Mode, Namespace, ProcessId, Row, RowKey, TimeoutSecs,
+    Wall,
+};
+use tokio::task::JoinSet;
+
+use super::super::service::Trouble;
+use super::super::wire::{Entity, Mutation, Properties, Value};
+use super::super::{DatastoreStore, SIZES, Sizes, Term};
+use super::proxy::{Act, Proxy};
+use super::{OwnLaw, Site};
+use crate::conformance::Harness;
+use crate::store::{Epoch, Store, StoreError};
+
+macro_rules! own_laws {
+    ($($law:ident,)+) => {
+        pub(super) fn own_laws() -> Vec<(&'static str, OwnLaw)> {
+            vec![$((stringify!($law), |site| Box::pin($law(site)))),+]
+        }
+    };
+}
+
+own_laws! {
+    i1_a_commit_over_a_stale_version_writes_nothing,
+    i1_of_many_claims_at_a_time_one_leads,
+    a_commit_whose_answer_is_lost_is_found_by_looking,
+    a_commit_that_does_not_arrive_is_sent_again,
+    i1_a_commit_that_arrives_twice_is_done_once,
+    i1_a_commit_that_arrives_after_a_takeover_writes_nothing,
+    a_renewal_that_arrives_late_does_not_end_its_own_term,
+    i2_a_large_batch_is_whole_or_not_there_wherever_its_leader_ends,
+    rows_without_a_fence_are_not_trusted,
+    the_lease_of_the_leader_counts_and_not_that_of_the_rival,
+}
+
+fn row(process_id: &str, token: u64) -> Row {
+    Row::Hold {
+        hold: HoldKey {
+            namespace: Namespace::parse("default").unwrap(),
+            lock_id: LockId::parse("lock").unwrap(),
+            mode: Mode::Read,
+            process_id: ProcessId::parse(process_id).unwrap(),
+        },
+        token: FencingToken::new(token).unwrap(),
+        timeout: TimeoutSecs::new(60).unwrap(),
+        acquired_at: Wall(1_700_000_000_000),
+        note: None,
+        idempotency_key: None,
+    }
+}
+
+fn batch(rows: &[Row]) -> Batch {
+    let mut batch = Batch::default();
+    for row in rows {
+        batch.put(row.clone());
+    }
+    batch
+}
+
+type Rows = BTreeMap<RowKey, Row>;
+
+async fn rows(store: &mut DatastoreStore, epoch: Epoch) -> Rows {
+    let mut rows = Rows::new();
+    store.load(epoch, &mut |row| drop(rows.insert(row.key(), row))).await.unwrap();
+    rows
+}
+
+fn by_key(rows: &[Row]) -> Rows {
+    rows.iter().map(|row| (row.key(), row.clone())).collect()
+}
+
+/// What a replica finds that takes over once the lease is over.
+async fn rows_after_takeover(site: &Site) -> (DatastoreStore, Epoch, Rows) {
+    let mut store = site.store().await;
+    site.outwait_leases().await;
+    let epoch = store.claim().await.unwrap();
+    let found = rows(&mut store, epoch).await;
+    (store, epoch, found)
+}
+
+/// The emulators (and the service) keep a stale write out only when told to FAIL; this is the fence.
+async fn i1_a_commit_over_a_stale_version_writes_nothing(site: Site) {
+    let mut store = site.store().await;
+    let epoch = store.claim().await.unwrap();
+    let Some(Term { fence, version: stale }) = store.term.take() else { panic!("it leads") };
+    let epoch = Epoch(epoch.0 + 1);
+    assert_eq!(store.claim().await.unwrap(), epoch);
+    let current = store.look().await.unwrap().unwrap();
+    let key = store.service.key("LeaseholdFence", "fence".to_owned());
+    let guard = Mutation::update_of(&stale, Entity { key, properties: fence.to_properties() });
+    let key = store.service.key("LeaseholdRow", "stale".to_owned());
+    let properties = Properties::from([("value".to_owned(), Value::blob(b"x"))]);
+    let upsert = Mutation::upsert(Entity { key: key.clone(), properties });
+    for mutations in [vec![&guard, &upsert], vec![&upsert, &guard]] {
+        let refused = store.service.commit(mutations).await;
+        assert!(matches!(refused, Err(Trouble::Unmet(_))), "{refused:?}");
+    }
+    assert!(store.service.lookup(key).await.unwrap().is_none(), "the row was written");
+    let seen = store.look().await.unwrap().unwrap();
+    assert_eq!((seen.fence, seen.version), (current.fence, current.version));
+    let key = store.service.key("LeaseholdFence", "fence".to_owned());
+    let insert = Mutation::insert(Entity { key, properties: Properties::new() });
+    let refused = store.service.commit(vec![&insert, &upsert]).await;
+    assert!(matches!(refused, Err(Trouble::Unmet(_))), "{refused:?}");
+    assert_eq!(rows(&mut store, epoch).await, Rows::new());
+}
+
+async fn i1_of_many_claims_at_a_time_one_leads(site: Site) {
+    let site = Site { lease: Duration::from_secs(30), ..site };
+    let mut claims = JoinSet::new();
+    for _ in 0..6 {
+        let mut store = site.store().await;
+        claims.spawn(async move { (store.claim().await, store) });
+    }
+    let mut leading = Vec::new();
+    for (claimed, store) in claims.join_all().await {
+        match claimed {
+            Ok(epoch) => leading.push((epoch, store)),
+            Err(StoreError::Led(leader)) => assert_eq!(leader.epoch, Epoch(1)),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let [(epoch, store)] = &mut leading[..] else { panic!("{} lead", leading.len()) };
+    assert_eq!(*epoch, Epoch(1));
+    assert_eq!(store.commit(*epoch, &batch(&[row("a", 1)])).await, Ok(()));
+}
+
+async fn a_commit_whose_answer_is_lost_is_found_by_looking(site: Site) {
+    let proxy = Proxy::start(&site.host).await;
+    let mut store = site.store_by_way_of(&proxy.host).await;
+    let epoch = store.claim().await.unwrap();
+    proxy.next(&[Act::LoseAnswer]);
+    assert_eq!(store.commit(epoch, &batch(&[row("a", 1)])).await, Ok(()));
+    assert_eq!(proxy.commits(), 2, "the claim and the commit, which was not sent again");
+    assert_eq!(store.commit(epoch, &batch(&[row("b", 2)])).await, Ok(()));
+    assert_eq!(rows(&mut store, epoch).await, by_key(&[row("a", 1), row("b", 2)]));
+}
+
+async fn a_commit_that_does_not_arrive_is_sent_again(site: Site) {
+    let proxy = Proxy::start(&site.host).await;
+    let mut store = site.store_by_way_of(&proxy.host).await;
+    proxy.next(&[Act::LoseRequest, Act::Pass, Act::LoseRequest, Act::LoseAnswer]);
+    let epoch = store.claim().await.unwrap();
+    assert_eq!(epoch, Epoch(1));
+    assert_eq!(store.commit(epoch, &batch(&[row("a", 1)])).await, Ok(()));
+    assert_eq!(rows(&mut store, epoch).await, by_key(&[row("a", 1)]));
+}
+
+/// The first sending arrives after the second: it finds another version and is refused.
+async fn i1_a_commit_that_arrives_twice_is_done_once(site: Site) {
+    let proxy = Proxy::start(&site.host).await;
+    let mut store = site.store_by_way_of(&proxy.host).await;
+    let epoch = store.claim().await.unwrap();
+    proxy.next(&[Act::Delay]);
+    assert_eq!(store.commit(epoch, &batch(&[row("a", 1)])).await, Ok(()));
+    let mut undone = Batch::default();
+    undone.delete(row("a", 1).key());
+    assert_eq!(store.commit(epoch, &undone).await, Ok(()));
+    let answers = proxy.deliver().await;
+    assert!(answers.len() == 1 && answers[0].contains("FAILED_PRECONDITION"), "{answers:?}");
+    assert_eq!(store.renew(epoch).await, Ok(()));
+    assert_eq!(rows(&mut store, epoch).await, Rows::new());
+}
+
+async fn i1_a_commit_that_arrives_after_a_takeover_writes_nothing(site: Site) {
+    let proxy = Proxy::start(&site.host).await;
+    let mut store = site.store_by_way_of(&proxy.host).await;
+    let epoch = store.claim().await.unwrap();
+    proxy.next(&[Act::Delay, Act::Delay]);
+    let committed = store.commit(epoch, &batch(&[row("a", 1)])).await;
+    assert!(matches!(committed, Err(StoreError::OutcomeUnknown(_))), "{committed:?}");
+    assert_eq!(store.renew(epoch).await, Err(StoreError::Fenced(epoch)), "its end is not certain");
+    let (mut rival, later, found) = rows_after_takeover(&site).await;
+    assert_eq!(found, Rows::new());
+    let answers = proxy.deliver().await;
+    assert_eq!(answers.len(), 2);
+    assert!(answers.iter().all(|answer| answer.contains("FAILED_PRECONDITION")), "{answers:?}");
+    assert_eq!(rival.renew(later).await, Ok(()));
+    assert_eq!(rows(&mut rival, later).await, Rows::new());
+}
+
+async fn a_renewal_that_arrives_late_does_not_end_its_own_term(site: Site) {
+    let proxy = Proxy::start(&site.host).await;
+    let mut store = site.store_by_way_of(&proxy.host).await;
+    let epoch = store.claim().await.unwrap();
+    proxy.next(&[Act::Delay, Act::Delay]);
+    let renewed = store.renew(epoch).await;
+    assert!(matches!(renewed, Err(StoreError::Unavailable(_))), "{renewed:?}");
+    let answers = proxy.deliver().await;
+    assert!(answers[0].contains("200 OK"), "{answers:?}");
+    assert!(answers[1].contains("FAILED_PRECONDITION"), "{answers:?}");
+    assert_eq!(store.commit(epoch, &batch(&[row("a", 1)])).await, Ok(()));
+    assert_eq!(rows(&mut store, epoch).await, by_key(&[row("a", 1)]));
+}
+
+/// Cuts the leader off after each of the commits that a large batch takes.
+async fn i2_a_large_batch_is_whole_or_not_there_wherever_its_leader_ends(site: Site) {
+    let kept: Vec<Row> = (0..10).map(|n| row(&format!("kept-{n}"), n)).collect();
+    let taken: Vec<Row> = (0..20).map(|n| row(&format!("taken-{n}"), n)).collect();
+    let mut change = batch(&taken);
+    for row in &kept {
+        change.delete(row.key());
+    }
+    let (mut before, mut after) = (0, 0);
+    for commits in 0.. {
+        let site = Site { namespace: format!("{}-{commits}", site.namespace), ..site.clone() };
+        let proxy = Proxy::start(&site.host).await;
+        let mut store = site.store_by_way_of(&proxy.host).await;
+        let epoch = store.claim().await.unwrap();
+        store.commit(epoch, &batch(&kept)).await.unwrap();
+        store.sizes = Sizes { commit_entities: 8, commit_bytes: 1_200, part_bytes: 500 };
+        let sent = proxy.commits();
+        proxy.cut_after(commits);
+        let committed = store.commit(epoch, &change).await;
+        let (_, _, found) = rows_after_takeover(&site).await;
+        match &committed {
+            Ok(()) => assert_eq!(found, by_key(&taken)),
+            Err(StoreError::Unavailable(_)) => assert_eq!(found, by_key(&kept)),
+            Err(StoreError::OutcomeUnknown(_)) if found == by_key(&kept) => before += 1,
+            Err(StoreError::OutcomeUnknown(_)) => {
+                assert_eq!(found, by_key(&taken), "half of it, after {commits} commits");
+                after += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        if committed.is_ok() {
+            assert_eq!(proxy.commits() - sent, commits);
+            assert!(before >= 1 && after >= 3, "{before} before, {after} after");
+            return;
+        }
+    }
+}
+
+async fn rows_without_a_fence_are_not_trusted(site: Site) {
+    let mut store = site.store().await;
+    let epoch = store.claim().await.unwrap();
+    store.commit(epoch, &batch(&[row("a", 1)])).await.unwrap();
+    let gone = Mutation::delete(store.service.key("LeaseholdFence", "fence".to_owned()));
+    store.service.commit(vec![&gone]).await.unwrap();
+    assert_eq!(store.commit(epoch, &Batch::default()).await, Err(StoreError::Fenced(epoch)));
+    assert!(matches!(store.claim().await, Err(StoreError::Corrupt(_))));
+}
+
+async fn the_lease_of_the_leader_counts_and_not_that_of_the_rival(site: Site) {
+    let long = Site { lease: Duration::from_secs(60), ..site.clone() };
+    let mut leading = long.store().await;
+    let epoch = leading.claim().await.unwrap();
+    let mut rival = site.store().await;
+    site.outwait_leases().await;
+    assert!(matches!(rival.claim().await, Err(StoreError::Led(leader)) if leader.epoch == epoch));
+    assert_eq!(leading.resign(epoch).await, Ok(()));
+    assert_eq!(rival.claim().await, Ok(Epoch(epoch.0 + 1)));
+}
+
+/// Batches of several sizes: half new rows, half gone ones, one after the other.
+pub(super) async fn measure(site: &Site) {
+    const WARM_UP: u64 = 40;
+    const ROUNDS: u64 = 60;
+    let mut store = site.store().await;
+    let epoch = store.claim().await.unwrap();
+    assert_eq!(store.sizes.commit_entities, SIZES.commit_entities);
+    for size in [16, 64, 256] {
+        let mut took = Vec::new();
+        for round in 0..WARM_UP + ROUNDS {
+            let mut change = Batch::default();
+            for number in round * size / 2..(round + 1) * size / 2 {
+                change.put(row(&format!("p-{number}"), number));
+                if round > 0 {
+                    change.delete(row(&format!("p-{}", number - size / 2), 0).key());
+                }
+            }
+            let began = Instant::now();
+            store.commit(epoch, &change).await.unwrap();
+            if round >= WARM_UP {
+                took.push(began.elapsed());
+            }
+        }
+        took.sort();
+        let all: Duration = took.iter().sum();
+        println!(
+            "{size} rows a batch: {:.0} rows/s; half of the commits within {:?}, 9 of 10 within {:?}",
+            (size * ROUNDS) as f64 / all.as_secs_f64(),
+            took[took.len() / 2],
+            took[took.len() * 9 / 10],
+        );
+    }
+}
