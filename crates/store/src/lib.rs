@@ -3,6 +3,7 @@
 //! - [`Store`] is the trait, [`StoreError`] says what its user does next.
 //! - [`LocalStore`] is the default: an embedded database in a data directory.
 //! - [`DatastoreStore`] is Google Datastore, for several replicas.
+//! - [`PostgresStore`] keeps rows in a PostgreSQL database that several replicas share.
 //! - [`MemoryStore`] and [`FaultyStore`] are for tests: without a disk, and failing to order.
 //! - [`record`] turns rows into bytes.
 //! - [`conformance`] holds the laws that every store keeps.
@@ -13,6 +14,7 @@ mod encoded;
 mod faulty;
 mod local;
 mod memory;
+mod postgres;
 pub mod record;
 mod store;
 
@@ -20,4 +22,5 @@ pub use datastore::{DatastoreEnvironment, DatastoreOpenError, DatastoreStore};
 pub use faulty::{Fault, Faults, FaultyStore};
 pub use local::{LocalStore, OpenError};
 pub use memory::MemoryStore;
+pub use postgres::{PostgresOpenError, PostgresStore};
 pub use store::{Candidate, Epoch, Leader, Store, StoreError};

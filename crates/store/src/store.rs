@@ -31,7 +31,7 @@ pub struct Leader {
     pub address: String,
     /// What to show there.
     pub link_token: String,
-    /// When its term began, by its own clock.
+    /// When its term began, by its own clock or by that of the store.
     pub since: Wall,
 }
 

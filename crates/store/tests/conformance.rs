@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use leasehold_store::conformance::Harness;
-use leasehold_store::{Candidate, FaultyStore, LocalStore, MemoryStore, Store};
+use leasehold_store::{Candidate, FaultyStore, LocalStore, MemoryStore, PostgresStore, Store};
 use tempfile::TempDir;
+
+#[path = "postgres/server.rs"]
+mod server;
 
 fn block_on(law: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(law);
@@ -76,7 +79,43 @@ impl Harness for Local {
     }
 }
 
+/// A schema of its own on the server that all tests share.
+struct Postgres {
+    server: server::Server,
+    schema: String,
+}
+
+impl Postgres {
+    fn new() -> Self {
+        Self { server: server::Server::shared(), schema: server::fresh_schema() }
+    }
+}
+
+/// Long enough for a slow machine to renew in time.
+const POSTGRES_LEASE: Duration = Duration::from_secs(1);
+
+#[async_trait]
+impl Harness for Postgres {
+    async fn open(&self) -> Box<dyn Store> {
+        let candidate = Candidate {
+            address: "127.0.0.1:8000".to_owned(),
+            lease: POSTGRES_LEASE,
+            link_token: "shared by replicas".to_owned(),
+        };
+        Box::new(PostgresStore::open(&self.server.url(&self.schema), candidate).await.unwrap())
+    }
+
+    fn allows_rivals(&self) -> bool {
+        true
+    }
+
+    async fn outwait_leases(&self) {
+        tokio::time::sleep(POSTGRES_LEASE + Duration::from_millis(20)).await;
+    }
+}
+
 leasehold_store::store_conformance!(memory, block_on, Memory(MemoryStore::new()));
 leasehold_store::store_conformance!(replicas, block_on, Replicas(MemoryStore::new()));
 leasehold_store::store_conformance!(faulty, block_on, Faulty(FaultyStore::new()));
 leasehold_store::store_conformance!(local, block_on, Local(tempfile::tempdir().unwrap()));
+leasehold_store::store_conformance!(postgres, block_on, Postgres::new());

@@ -1,0 +1,181 @@
+//! Rows in PostgreSQL, in tables that a person can query, for several replicas of which one leads.
+//!
+//! # What it promises, and how
+//! - **Fence.** The one row of table `meta` holds the latest epoch, the number of the connection that may
+//!   write, and the number of the last batch. A commit is one statement: it advances the batch number if
+//!   all three are still what this handle believes, and its other parts write rows only if that row was
+//!   advanced. So a batch is written whole, once, and never under an epoch that is over.
+//! - **Lease.** The same row says who leads and until when, by the clock of the database alone: clocks of
+//!   replicas play no part. A claim that finds a lease over (or its own) raises the epoch. If somebody
+//!   steps the clock of the database forward, a lease ends early; the fence still keeps the rows right.
+//! - **Doubt.** If a connection ends or falls silent in the middle of a commit, the handle connects anew
+//!   and raises the connection number, a write that waits for a commit that still runs and shuts out
+//!   one that has yet to arrive. The batch number beside it then says for certain whether the batch was
+//!   written. If not, it is written again. If no such answer is to be had in time, or another epoch has
+//!   begun, the outcome is unknown, and this term ends.
+//! - **Durability** is the server's: `synchronous_commit` is switched on where it is off. That an
+//!   acknowledged batch survives the loss of the server takes synchronous replication; a server that has
+//!   lost acknowledged batches is refused as damaged by every handle that knows of them.
+//!
+//! # The server
+//! `postgres://user:password@host:5432/database?…`, with the parameters of PostgreSQL's own clients that
+//! `tokio-postgres` knows, several hosts among them (the one that can write is taken), and these:
+//! - `schema`: where the tables are, `leasehold` if not given. Claiming creates and upgrades it.
+//! - `sslmode`: `disable`; `prefer` (if not given) and `require` encrypt, the former if the server can,
+//!   but believe any certificate; `verify-full` checks it.
+//! - `sslrootcert`: a file with the roots to check with; those of the system if not given.
+//!
+//! A pooler between, if any, must pool sessions: there are prepared statements and session settings.
+
+mod address;
+mod cell;
+mod commit;
+mod lead;
+mod load;
+mod open;
+mod schema;
+mod session;
+mod tables;
+mod tls;
+mod trouble;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use leasehold_core::{Batch, Row};
+
+pub use open::PostgresOpenError;
+
+use crate::store::{Candidate, Epoch, Leader, Store, StoreError};
+use address::Address;
+use session::{Session, Unfit};
+use trouble::Trouble;
+
+/// However short the lease: a big batch takes its time.
+const MIN_LIMIT: Duration = Duration::from_secs(1);
+
+/// A handle on a PostgreSQL database. Connects when it is used, and again after every failure.
+pub struct PostgresStore {
+    address: Address,
+    candidate: Candidate,
+    /// Tells this handle's leases from others', whatever their addresses.
+    id: [u8; 16],
+    /// How long the server may take for one answer. A lease must have room for more than one.
+    limit: Duration,
+    session: Option<Session>,
+    term: Option<Term>,
+    /// The furthest point of the history that this handle knows to be committed.
+    seen: Point,
+}
+
+/// The term of this handle.
+struct Term {
+    epoch: Epoch,
+    /// Number of the last batch.
+    batch: i64,
+}
+
+/// A point of the committed history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Point {
+    epoch: i64,
+    batch: i64,
+}
+
+impl PostgresStore {
+    /// A handle on the database that the URL names, after a look whether it is there and suits.
+    ///
+    /// # Errors
+    /// [`PostgresOpenError`] says what to do; of the URL it names hosts and parameters only.
+    pub async fn open(url: &str, candidate: Candidate) -> Result<Self, PostgresOpenError> {
+        let limit = (candidate.lease / 2).max(MIN_LIMIT);
+        let address = Address::parse(url, limit)?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|error| PostgresOpenError::Unreachable {
+            hosts: address.hosts.clone(),
+            error: format!("no random number: {error}"),
+        })?;
+        // This connection ends here: the next one belongs to the runtime of whoever uses the store.
+        match Session::open(&address, limit).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(Unfit(what))) => {
+                return Err(PostgresOpenError::Unfit { hosts: address.hosts, what });
+            }
+            Err(Trouble::Undone(error, _) | Trouble::Lost(error)) => {
+                return Err(PostgresOpenError::Unreachable { hosts: address.hosts, error });
+            }
+        }
+        let seen = Point::default();
+        Ok(Self { address, candidate, id, limit, session: None, term: None, seen })
+    }
+
+    /// A connection that works as far as anybody knows.
+    async fn session(&mut self) -> Result<&mut Session, Trouble> {
+        let session = match self.session.take() {
+            Some(session) if !session.client.is_closed() => session,
+            Some(_) | None => Session::open(&self.address, self.limit)
+                .await?
+                .map_err(|Unfit(what)| Trouble::Undone(what, None))?,
+        };
+        Ok(self.session.insert(session))
+    }
+
+    /// Drops a connection that failed.
+    fn checked<T>(&mut self, outcome: Result<T, Trouble>) -> Result<T, Trouble> {
+        if let Err(Trouble::Lost(_)) = outcome {
+            self.session = None;
+        }
+        outcome
+    }
+
+    /// The present term, if `epoch` is the one that this handle claimed last.
+    fn term(&self, epoch: Epoch) -> Result<&Term, StoreError> {
+        self.term.as_ref().filter(|term| term.epoch == epoch).ok_or(StoreError::Fenced(epoch))
+    }
+
+    /// Ends the term: nothing is written under it again.
+    fn fenced(&mut self, epoch: Epoch) -> StoreError {
+        self.term = None;
+        StoreError::Fenced(epoch)
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn claim(&mut self) -> Result<Epoch, StoreError> {
+        self.claim_term().await
+    }
+
+    async fn load(
+        &mut self,
+        epoch: Epoch,
+        visit: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), StoreError> {
+        self.load_rows(epoch, visit).await
+    }
+
+    async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
+        self.commit_batch(epoch, batch).await
+    }
+
+    async fn renew(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.renew_lease(epoch).await
+    }
+
+    async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.resign_term(epoch).await
+    }
+
+    async fn leader(&mut self) -> Result<Option<Leader>, StoreError> {
+        self.find_leader().await
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.candidate.lease)
+    }
+}
+
+/// Numbers that only grow by one fit both ways.
+fn epoch_number(epoch: Epoch) -> i64 {
+    i64::try_from(epoch.0).unwrap_or(i64::MAX)
+}

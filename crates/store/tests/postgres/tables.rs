@@ -1,0 +1,88 @@
+//! The tables: what a person sees in them, and what becomes of tables that were tampered with.
+
+use leasehold_store::{Store, StoreError};
+
+use crate::server::{Server, fresh_schema};
+use crate::support::{batch_of, block_on, hold, hold_key, open, person};
+
+fn assert_corrupt<T: std::fmt::Debug>(outcome: Result<T, StoreError>, what: &str) {
+    match outcome {
+        Err(StoreError::Corrupt(reason)) => assert!(reason.contains(what), "{reason}"),
+        other => panic!("{other:?} instead of {what:?}"),
+    }
+}
+
+#[test]
+fn a_person_can_ask_who_holds_what() {
+    block_on(async {
+        let (server, schema) = (Server::shared(), fresh_schema());
+        let mut store = open(&server.url(&schema)).await;
+        let epoch = store.claim().await.unwrap();
+        store.commit(epoch, &batch_of(&[hold("ci-7", 4)])).await.unwrap();
+        let sql = "SELECT lock_id, mode, process_id, token, timeout_secs, acquired_at::text, leader_address \
+                   FROM holds, meta WHERE lease_until > now()";
+        let person = person(&server, &schema).await;
+        person.batch_execute("SET timezone = 'UTC'").await.unwrap();
+        let row = person.query_one(sql, &[]).await.unwrap();
+        let text = |at: usize| row.get::<_, String>(at);
+        assert_eq!([text(0), text(1), text(2)], ["a", "read", "ci-7"]);
+        assert_eq!([row.get::<_, i64>(3), row.get::<_, i64>(4)], [4, 60]);
+        assert_eq!([text(5), text(6)], ["2023-11-14 22:13:20+00", "127.0.0.1:8000"]);
+    });
+}
+
+#[test]
+fn tables_of_a_later_format_are_left_alone() {
+    block_on(async {
+        let (server, schema) = (Server::shared(), fresh_schema());
+        let mut store = open(&server.url(&schema)).await;
+        let epoch = store.claim().await.unwrap();
+        store.resign(epoch).await.unwrap();
+        let person = person(&server, &schema).await;
+        person.batch_execute("UPDATE meta SET format = 1000").await.unwrap();
+        assert_corrupt(store.claim().await, "format 1000");
+        assert_corrupt(open(&server.url(&schema)).await.claim().await, "start the version");
+        let row = person.query_one("SELECT epoch FROM meta", &[]).await.unwrap();
+        assert_eq!(u64::try_from(row.get::<_, i64>(0)), Ok(epoch.0));
+    });
+}
+
+/// A database that was restored from a backup, or dropped, would give out tokens a second time.
+#[test]
+fn i3_a_database_that_has_forgotten_what_was_acknowledged_is_refused() {
+    block_on(async {
+        let (server, schema) = (Server::shared(), fresh_schema());
+        let mut store = open(&server.url(&schema)).await;
+        let epoch = store.claim().await.unwrap();
+        store.commit(epoch, &batch_of(&[hold("first", 1)])).await.unwrap();
+        let person = person(&server, &schema).await;
+        person.batch_execute("UPDATE meta SET batch = 0").await.unwrap();
+        let lost = store.commit(epoch, &batch_of(&[hold("second", 2)])).await;
+        assert_eq!(lost, Err(StoreError::Fenced(epoch)));
+        assert_corrupt(store.claim().await, "had been acknowledged");
+        person.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
+        assert_corrupt(store.claim().await, "meta");
+        let refilled = person.query_one("SELECT to_regclass('meta') IS NULL", &[]).await.unwrap();
+        assert!(refilled.get::<_, bool>(0), "nothing was made in its place");
+    });
+}
+
+#[test]
+fn rows_that_were_never_committed_are_named() {
+    block_on(async {
+        let (server, schema) = (Server::shared(), fresh_schema());
+        let mut store = open(&server.url(&schema)).await;
+        let epoch = store.claim().await.unwrap();
+        store.commit(epoch, &batch_of(&[hold("first", 1)])).await.unwrap();
+        let person = person(&server, &schema).await;
+        person.batch_execute("UPDATE holds SET timeout_secs = 0").await.unwrap();
+        let key = hold_key("first");
+        let named = format!("process_id={:?}", key.process_id.as_str());
+        assert_corrupt(store.load(epoch, &mut |_| {}).await, &named);
+        person.batch_execute("DROP TABLE holds").await.unwrap();
+        assert_corrupt(store.load(epoch, &mut |_| {}).await, "holds");
+        person.batch_execute("DELETE FROM meta").await.unwrap();
+        assert_corrupt(store.claim().await, "meta");
+        assert_corrupt(store.leader().await, "meta");
+    });
+}
