@@ -2,8 +2,8 @@
 //!
 //! - [`Store`] is the trait, [`StoreError`] says what its user does next.
 //! - [`LocalStore`] is the default: an embedded database in a data directory.
-//! - [`DatastoreStore`] is Google Datastore, for several replicas.
-//! - [`PostgresStore`] keeps rows in a PostgreSQL database that several replicas share.
+//! - [`EtcdStore`], [`PostgresStore`] and [`DatastoreStore`] are for several replicas, on an engine that
+//!   they share.
 //! - [`MemoryStore`] and [`FaultyStore`] are for tests: without a disk, and failing to order.
 //! - [`record`] turns rows into bytes.
 //! - [`conformance`] holds the laws that every store keeps.
@@ -11,6 +11,7 @@
 pub mod conformance;
 mod datastore;
 mod encoded;
+mod etcd;
 mod faulty;
 mod local;
 mod memory;
@@ -19,6 +20,7 @@ pub mod record;
 mod store;
 
 pub use datastore::{DatastoreEnvironment, DatastoreOpenError, DatastoreStore};
+pub use etcd::{EtcdOpenError, EtcdStore};
 pub use faulty::{Fault, Faults, FaultyStore};
 pub use local::{LocalStore, OpenError};
 pub use memory::MemoryStore;

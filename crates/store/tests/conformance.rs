@@ -9,8 +9,11 @@ use leasehold_store::conformance::Harness;
 use leasehold_store::{Candidate, FaultyStore, LocalStore, MemoryStore, PostgresStore, Store};
 use tempfile::TempDir;
 
+#[path = "etcd/server.rs"]
+#[expect(dead_code, reason = "the tests of faults use more of it")]
+mod etcd_server;
 #[path = "postgres/server.rs"]
-mod server;
+mod postgres_server;
 
 fn block_on(law: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(law);
@@ -81,13 +84,13 @@ impl Harness for Local {
 
 /// A schema of its own on the server that all tests share.
 struct Postgres {
-    server: server::Server,
+    server: postgres_server::Server,
     schema: String,
 }
 
 impl Postgres {
     fn new() -> Self {
-        Self { server: server::Server::shared(), schema: server::fresh_schema() }
+        Self { server: postgres_server::Server::shared(), schema: postgres_server::fresh_schema() }
     }
 }
 
@@ -114,8 +117,30 @@ impl Harness for Postgres {
     }
 }
 
+/// Replicas on a real etcd.
+struct OnEtcd(etcd_server::Etcd);
+
+#[async_trait]
+impl Harness for OnEtcd {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(etcd_server::open(&self.0.url()))
+    }
+
+    fn allows_rivals(&self) -> bool {
+        true
+    }
+
+    async fn outwait_leases(&self) {
+        let mut store = etcd_server::open(&self.0.url());
+        while store.leader().await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 leasehold_store::store_conformance!(memory, block_on, Memory(MemoryStore::new()));
 leasehold_store::store_conformance!(replicas, block_on, Replicas(MemoryStore::new()));
 leasehold_store::store_conformance!(faulty, block_on, Faulty(FaultyStore::new()));
 leasehold_store::store_conformance!(local, block_on, Local(tempfile::tempdir().unwrap()));
 leasehold_store::store_conformance!(postgres, block_on, Postgres::new());
+leasehold_store::store_conformance!(etcd, block_on, OnEtcd(etcd_server::Etcd::start()));

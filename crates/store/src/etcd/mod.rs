@@ -1,0 +1,167 @@
+//! Rows in etcd, shared by several replicas of which one leads.
+//!
+//! ```text
+//! {prefix}/format    version of this layout
+//! {prefix}/leader    who leads; hangs on a lease of etcd, which removes it when nobody renews it
+//! {prefix}/epoch     the epoch that was given out last
+//! {prefix}/fence     the batch that was written last
+//! {prefix}/rows/…    one key for each row, with the key and the value of `crate::record`
+//! {prefix}/pending/… a batch that is too large for one transaction, until its rows are in place
+//! ```
+//!
+//! **One epoch, one leader.** A claim writes the leader key and the next epoch in one transaction, on
+//! the condition that neither has changed since it found that nobody else leads. So no epoch is given
+//! out twice.
+//!
+//! **The fence.** Every batch is one transaction, on two conditions: the leader key is the one that
+//! this claim wrote (by its revision, which a key that is written again or deleted never has again), and
+//! the fence is the one that this leader knows. It writes the rows and the next fence, all or nothing.
+//! A leader that was paused or cut off can therefore not write once another has claimed, or once its
+//! lease has run out; and a batch that arrives late, after its successor, cannot be written either.
+//!
+//! **No guesses.** Where no answer comes, the fence is written anew on the same conditions. If that
+//! succeeds, the batch was not written and cannot be any more ([`StoreError::Unavailable`]). If not,
+//! the fence names the batch (it was written) or the leader has changed and the fence has not (it was
+//! not). Only where others have moved the fence meanwhile, or no member answers,
+//! the outcome stays unknown.
+//!
+//! **The lease** is counted from before it was asked for. A renewal counts only if the same member of
+//! the cluster, in the same term of etcd's own leader, then finds the leader key in place by a majority:
+//! an etcd leader that has been replaced would still say yes, without anybody renewing anything.
+//!
+//! Nobody but Leasehold should write below the prefix. Restoring etcd from a backup takes back
+//! acknowledged batches and epochs, which no store above it can notice.
+//!
+//! `url.rs` reads the address, `client.rs` connects and says what a failed call means, `claim.rs`
+//! begins a term, `renew.rs` prolongs it, `term.rs` moves the
+//! fence, `commit.rs` writes batches, `load.rs` reads rows, `keys.rs`
+//! names the keys, `wire.rs` has etcd's messages.
+
+mod claim;
+mod client;
+mod commit;
+mod keys;
+mod load;
+mod renew;
+mod term;
+mod url;
+mod wire;
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use leasehold_core::{Batch, Row};
+
+use self::claim::whole_secs;
+use self::client::Client;
+use self::commit::Bounds;
+use self::keys::Keys;
+use self::term::{Term, unavailable};
+use self::url::Address;
+pub use self::url::EtcdOpenError;
+use crate::store::{Candidate, Epoch, Leader, Store, StoreError};
+
+/// Rows in etcd, 3.4 or later.
+///
+/// Connects when it is first used, and again whenever it has to; every call has a timeout. So a
+/// service starts while etcd is away, and says so.
+pub struct EtcdStore {
+    etcd: Etcd,
+    candidate: Candidate,
+    /// Tells this handle from all others.
+    holder: u64,
+    /// The lease that etcd granted last.
+    granted: Option<Duration>,
+    term: Option<Term>,
+}
+
+/// The cluster, and what belongs to this store in it.
+struct Etcd {
+    client: Client,
+    keys: Keys,
+    bounds: Bounds,
+}
+
+impl EtcdStore {
+    /// A handle for one replica on the rows at an address:
+    /// `etcd://[user:password@]host:port[,host:port…]/prefix`, with `etcds` for TLS.
+    ///
+    /// Options, after `?`: `tls=true`; `ca=FILE`, `cert=FILE`, `key=FILE` for TLS, where without `ca`
+    /// the system's certificates count; `max_txn_ops=N` and `max_request_bytes=N` where etcd has
+    /// other limits than 128 and 1.5 MiB.
+    ///
+    /// # Errors
+    /// [`EtcdOpenError`] says what is wrong with the address or with the files that it names.
+    pub fn open(url: &str, candidate: Candidate) -> Result<Self, EtcdOpenError> {
+        let Address { members, login, prefix, max_txn_ops, max_request_bytes } =
+            Address::parse(url)?;
+        let etcd = Etcd {
+            client: Client::new(members, login),
+            keys: Keys::new(&prefix),
+            bounds: Bounds::new(max_txn_ops, max_request_bytes),
+        };
+        let holder = RandomState::new().hash_one(&candidate.address);
+        Ok(Self { etcd, candidate, holder, granted: None, term: None })
+    }
+
+    /// The term that `epoch` is, as far as this handle knows.
+    fn term(&mut self, epoch: Epoch) -> Result<(&mut Term, &mut Etcd), StoreError> {
+        match &mut self.term {
+            Some(term) if term.epoch == epoch => Ok((term, &mut self.etcd)),
+            Some(_) | None => Err(StoreError::Fenced(epoch)),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for EtcdStore {
+    async fn claim(&mut self) -> Result<Epoch, StoreError> {
+        self.term = None;
+        let term = self.begin_term().await?;
+        let epoch = term.epoch;
+        self.term = Some(term);
+        Ok(epoch)
+    }
+
+    async fn load(
+        &mut self,
+        epoch: Epoch,
+        visit: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), StoreError> {
+        let (term, etcd) = self.term(epoch)?;
+        term.load(etcd, visit).await
+    }
+
+    async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
+        let (term, etcd) = self.term(epoch)?;
+        term.commit(etcd, batch).await
+    }
+
+    async fn renew(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        let (term, etcd) = self.term(epoch)?;
+        term.renew(etcd).await
+    }
+
+    async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        let (term, etcd) = self.term(epoch)?;
+        let lease = term.lease;
+        // The leader key goes with the lease, in one moment.
+        let revoked = etcd.revoke(lease).await;
+        self.term = None;
+        match revoked {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::Fenced(epoch)),
+            Err(failure) => Err(unavailable(failure)),
+        }
+    }
+
+    async fn leader(&mut self) -> Result<Option<Leader>, StoreError> {
+        let state = self.etcd.state().await?;
+        Ok(state.leader.value.map(keys::LeaderValue::into_leader))
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.granted.unwrap_or_else(|| whole_secs(self.candidate.lease)))
+    }
+}

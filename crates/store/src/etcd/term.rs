@@ -1,0 +1,194 @@
+//! One term of leadership, and how a batch of it becomes true: by a transaction that moves the fence.
+
+use std::time::Instant;
+
+use super::Etcd;
+use super::client::Failure;
+use super::keys::{Fence, Seen, State, encode};
+use super::wire::{
+    Compare, KeyValue, RequestOp, TXN, TxnRequest, TxnResponse, get, put, unchanged,
+};
+use crate::store::{Epoch, StoreError};
+
+pub(super) struct Term {
+    pub(super) epoch: Epoch,
+    /// The lease that the leader key hangs on.
+    pub(super) lease: i64,
+    /// The revision in which the claim wrote the leader key. Only a claim writes it, so that the key
+    /// with this revision means that this term lasts, and once it does not it never will again.
+    pub(super) leader_revision: i64,
+    pub(super) fence: Fence,
+    pub(super) fence_revision: i64,
+    /// The number that was used last.
+    batch: u64,
+}
+
+impl Term {
+    pub(super) fn new(epoch: Epoch, lease: i64, leader_revision: i64, fence: Seen<Fence>) -> Self {
+        Self {
+            epoch,
+            lease,
+            leader_revision,
+            fence: fence.value,
+            fence_revision: fence.revision,
+            batch: 0,
+        }
+    }
+
+    /// A fence for what begins now.
+    pub(super) fn next_fence(&mut self) -> Fence {
+        self.batch += 1;
+        Fence { epoch: self.epoch.0, batch: self.batch, pieces: None }
+    }
+
+    /// Whether this term lasted at that moment and nothing had been written that it does not know of.
+    pub(super) fn agrees(&self, state: &State) -> bool {
+        state.leader.revision == self.leader_revision && state.fence.revision == self.fence_revision
+    }
+
+    fn fenced(&self) -> StoreError {
+        StoreError::Fenced(self.epoch)
+    }
+
+    fn conditions(&self, etcd: &Etcd) -> Vec<Compare> {
+        vec![
+            unchanged(etcd.keys.leader(), self.leader_revision),
+            unchanged(etcd.keys.fence(), self.fence_revision),
+        ]
+    }
+
+    /// What is done if this term lasts and the fence stands where it stood; if not, how they stand.
+    fn guarded(&self, etcd: &Etcd, success: Vec<RequestOp>) -> TxnRequest {
+        let failure = vec![get(etcd.keys.leader()), get(etcd.keys.fence())];
+        TxnRequest { compare: self.conditions(etcd), success, failure }
+    }
+
+    /// Does what changes nothing that is committed, and may be done twice: it is tried until it is
+    /// certain. The fence stays where it is.
+    pub(super) async fn prepare(
+        &self,
+        etcd: &mut Etcd,
+        ops: Vec<RequestOp>,
+    ) -> Result<(), StoreError> {
+        let request = self.guarded(etcd, ops);
+        let answer: TxnResponse = etcd.client.ask(TXN, &request).await.map_err(unavailable)?;
+        if answer.succeeded { Ok(()) } else { Err(self.fenced()) }
+    }
+
+    /// Does all of `ops` and moves the fence to `to`, or does nothing: and says which, if anybody can.
+    pub(super) async fn advance(
+        &mut self,
+        etcd: &mut Etcd,
+        mut ops: Vec<RequestOp>,
+        to: Fence,
+    ) -> Result<(), StoreError> {
+        ops.push(put(etcd.keys.fence(), encode(&to)?));
+        let request = self.guarded(etcd, ops);
+        match etcd.client.call::<_, TxnResponse>(TXN, &request).await {
+            Ok(answer) if answer.succeeded => {
+                self.moved(to, &answer);
+                Ok(())
+            }
+            // A transaction whose conditions fail writes nothing. But if this one was written, and
+            // this is the answer to a copy of it, the fence shows it.
+            Ok(answer) => match Verdict::of(self, etcd, &answer, &to)? {
+                Verdict::Written(revision) => {
+                    self.stands(to, revision);
+                    Ok(())
+                }
+                Verdict::Prevented(_) | Verdict::TermIsOver | Verdict::Untold => Err(self.fenced()),
+            },
+            Err(failure @ (Failure::Unsent(_) | Failure::Refused(..))) => Err(unavailable(failure)),
+            Err(Failure::Unclear(reason)) => self.find_out(etcd, to, reason).await,
+        }
+    }
+
+    /// Finds out what became of a transaction that was to move the fence, and may still be on its
+    /// way. Writing the fence anew, under the same conditions, prevents it; if that does not work,
+    /// the fence shows why.
+    async fn find_out(
+        &mut self,
+        etcd: &mut Etcd,
+        to: Fence,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let same = put(etcd.keys.fence(), encode(&self.fence)?);
+        let request = self.guarded(etcd, vec![same]);
+        let began = Instant::now();
+        loop {
+            match etcd.client.call::<_, TxnResponse>(TXN, &request).await {
+                Ok(answer) if answer.succeeded => {
+                    self.moved(self.fence.clone(), &answer);
+                    return Err(StoreError::Unavailable(reason));
+                }
+                Ok(answer) => match Verdict::of(self, etcd, &answer, &to)? {
+                    Verdict::Written(revision) => {
+                        self.stands(to, revision);
+                        return Ok(());
+                    }
+                    Verdict::Prevented(revision) => {
+                        self.stands(self.fence.clone(), revision);
+                        return Err(StoreError::Unavailable(reason));
+                    }
+                    Verdict::TermIsOver => return Err(self.fenced()),
+                    Verdict::Untold => return Err(StoreError::OutcomeUnknown(reason)),
+                },
+                Err(Failure::Unsent(_) | Failure::Unclear(_))
+                    if etcd.client.has_patience(began).await => {}
+                Err(_) => return Err(StoreError::OutcomeUnknown(reason)),
+            }
+        }
+    }
+
+    fn moved(&mut self, to: Fence, answer: &TxnResponse) {
+        self.stands(to, answer.header.as_ref().map_or(0, |header| header.revision));
+    }
+
+    fn stands(&mut self, fence: Fence, revision: i64) {
+        self.fence = fence;
+        self.fence_revision = revision;
+    }
+}
+
+/// What leader and fence say about a transaction after its conditions, or those of one with the same,
+/// did not hold.
+enum Verdict {
+    /// It was written: the fence is the one that it wrote, in this revision.
+    Written(i64),
+    /// It was not, and cannot be any more: the fence has been written anew, in this revision.
+    Prevented(i64),
+    /// It was not, and cannot be any more: another has claimed, or nobody leads.
+    TermIsOver,
+    /// Others have moved the fence since.
+    Untold,
+}
+
+impl Verdict {
+    fn of(term: &Term, etcd: &Etcd, answer: &TxnResponse, to: &Fence) -> Result<Self, StoreError> {
+        let kvs: Vec<KeyValue> = answer
+            .responses
+            .iter()
+            .filter_map(|response| response.range.as_ref())
+            .flat_map(|range| range.kvs.iter().cloned())
+            .collect();
+        let State { leader, fence, .. } = State::read(&etcd.keys, &kvs)?;
+        let leads = leader.revision == term.leader_revision;
+        Ok(if fence.value == *to {
+            Self::Written(fence.revision)
+        } else if !leads && fence.value == term.fence {
+            Self::TermIsOver
+        } else if leads && fence.value == term.fence {
+            Self::Prevented(fence.revision)
+        } else if leads {
+            // The fence was moved once from where it stood, and not by this transaction.
+            Self::TermIsOver
+        } else {
+            Self::Untold
+        })
+    }
+}
+
+/// For what changes nothing that is committed, or was not done.
+pub(super) fn unavailable(failure: Failure) -> StoreError {
+    StoreError::Unavailable(failure.into_reason())
+}
