@@ -1,5 +1,5 @@
 //! The laws of `leasehold_store::conformance`, for every store of this crate.
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::future::Future;
 use std::time::Duration;

@@ -90,7 +90,7 @@ impl Client {
         self.try_call(path, request).await
     }
 
-    /// Calls until there is an answer: for what may be done twice.
+    /// Calls until there is an answer, or no member to be reached: for what may be done twice.
     pub(super) async fn ask<Q, R>(&mut self, path: &'static str, request: &Q) -> Result<R, Failure>
     where
         Q: Message + Clone + 'static,
@@ -99,8 +99,7 @@ impl Client {
         let began = Instant::now();
         loop {
             match self.call(path, request).await {
-                Err(Failure::Unsent(_) | Failure::Unclear(_)) if self.has_patience(began).await => {
-                }
+                Err(Failure::Unclear(_)) if self.has_patience(began).await => {}
                 done => return done,
             }
         }

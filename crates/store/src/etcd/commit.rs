@@ -109,20 +109,18 @@ impl Term {
         parts: Vec<EncodedBatch>,
         mut fence: Fence,
     ) -> Result<(), StoreError> {
-        let mut last = Vec::new();
-        let mut count = 0;
-        for part in &parts {
-            let key = etcd.keys.piece(&fence, count);
+        let mut pieces = Vec::with_capacity(parts.len());
+        for (part, number) in parts.iter().zip(0..) {
+            let key = etcd.keys.piece(&fence, number);
             let value = encode_piece(&key, part)?;
-            let op = put(key, value);
-            count += 1;
-            if let Some(ready) = last.pop() {
-                self.prepare(etcd, vec![ready]).await?;
-            }
-            last.push(op);
+            pieces.push(put(key, value));
         }
-        fence.pieces = Some(count);
-        self.advance(etcd, last, fence).await?;
+        fence.pieces = Some(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+        let decisive = pieces.pop();
+        for piece in pieces {
+            self.prepare(etcd, vec![piece]).await?;
+        }
+        self.advance(etcd, decisive.into_iter().collect(), fence).await?;
         // It is decided. What may go wrong from here on is made good before the next batch.
         if let Err(error) = self.place(etcd, parts).await {
             warn!(%error, "the rows of a committed batch are not all in their places yet");
@@ -134,26 +132,37 @@ impl Term {
     pub(super) async fn finish(&mut self, etcd: &mut Etcd) -> Result<(), StoreError> {
         let Some(count) = self.fence.pieces else { return Ok(()) };
         let (from, end) = etcd.keys.pieces(&self.fence);
-        let mut parts = Vec::new();
-        load::range(etcd, from, end, 0, |kv| {
-            parts.push(decode_piece(&kv.key, &kv.value)?);
+        let mut pieces = Vec::new();
+        load::range(etcd, from, end, (load::PAGE_PIECES, 0), |kv| {
+            pieces.push(decode_piece(&kv.key, &kv.value)?);
             Ok(())
         })
         .await?;
-        if parts.len() != count as usize {
-            let state = etcd.state().await?;
-            return Err(if self.agrees(&state) {
-                StoreError::Corrupt(format!(
-                    "batch {} of epoch {} was written in {count} pieces, but there are {}",
-                    self.fence.batch,
-                    self.fence.epoch,
-                    parts.len()
-                ))
-            } else {
-                StoreError::Fenced(self.epoch)
-            });
+        if pieces.len() != count as usize {
+            return Err(self.missing_pieces(etcd, pieces.len()).await?);
         }
+        // Who wrote the pieces may have had other bounds.
+        let (bounds, keys) = (etcd.bounds, &etcd.keys);
+        let parts = pieces.into_iter().flat_map(|piece| bounds.parts(keys, piece)).collect();
         self.place(etcd, parts).await
+    }
+
+    /// What it means that only so many pieces were found.
+    async fn missing_pieces(
+        &self,
+        etcd: &mut Etcd,
+        found: usize,
+    ) -> Result<StoreError, StoreError> {
+        let state = etcd.state().await?;
+        let Fence { epoch, batch, pieces } = &self.fence;
+        Ok(if self.agrees(&state) {
+            StoreError::Corrupt(format!(
+                "batch {batch} of epoch {epoch} was written in {} pieces, but there are {found}",
+                pieces.unwrap_or_default()
+            ))
+        } else {
+            StoreError::Fenced(self.epoch)
+        })
     }
 
     async fn place(&mut self, etcd: &mut Etcd, parts: Vec<EncodedBatch>) -> Result<(), StoreError> {

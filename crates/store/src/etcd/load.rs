@@ -10,6 +10,8 @@ use crate::store::StoreError;
 
 /// Rows in one answer.
 const PAGE_ROWS: i64 = 1_000;
+/// Pieces in one answer: each may be as large as a request.
+pub(super) const PAGE_PIECES: i64 = 16;
 
 impl Term {
     pub(super) async fn load(
@@ -21,7 +23,7 @@ impl Term {
         let moment = self.check(etcd).await?;
         let (from, end) = etcd.keys.rows();
         let prefix = from.len();
-        range(etcd, from, end, moment, |kv| {
+        range(etcd, from, end, (PAGE_ROWS, moment), |kv| {
             let row = record::decode(&kv.key[prefix..], &kv.value)
                 .map_err(|error| StoreError::Corrupt(error.to_string()))?;
             visit(row);
@@ -39,15 +41,16 @@ impl Term {
     }
 }
 
-/// Hands every key of a range to `visit`, page by page, all as they stood in one revision; 0 is now.
+/// Hands every key of a range to `visit`, in pages of `limit` keys, all as they stood in one revision;
+/// 0 is now.
 pub(super) async fn range(
     etcd: &mut Etcd,
     from: Vec<u8>,
     range_end: Vec<u8>,
-    revision: i64,
+    (limit, revision): (i64, i64),
     mut visit: impl FnMut(KeyValue) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut request = RangeRequest { key: from, range_end, limit: PAGE_ROWS, revision };
+    let mut request = RangeRequest { key: from, range_end, limit, revision };
     loop {
         let page: RangeResponse = etcd.client.ask(RANGE, &request).await.map_err(unavailable)?;
         if request.revision == 0 {

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -59,26 +58,17 @@ impl Etcd {
         url(self.client_port)
     }
 
-    pub(crate) fn dir(&self) -> PathBuf {
-        self.dir.path().to_owned()
-    }
-
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Starts it again where it was, on its data, with more flags.
-    pub(crate) fn restart_with(&mut self, flags: &[&str]) {
-        self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let Self { dir, client_port, peer_port, .. } = &self;
-        self.child = spawn(dir, &self.flags).unwrap_or_else(|| {
+    /// Starts it again where it was, on its data.
+    pub(crate) fn restart(&mut self) {
+        let Self { dir, flags, client_port, peer_port, .. } = &self;
+        self.child = spawn(dir, flags).unwrap_or_else(|| {
             panic!("etcd does not start again on {client_port}, {peer_port}:\n{}", log(dir))
         });
-    }
-
-    pub(crate) fn restart(&mut self) {
-        self.restart_with(&[]);
     }
 
     pub(crate) fn pause(&self) {

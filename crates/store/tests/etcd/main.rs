@@ -1,0 +1,12 @@
+//! The etcd store against the world: a real etcd that is killed, paused, cut off, locked and busy.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod access;
+mod gateway;
+mod late;
+mod outages;
+mod pieces;
+mod proxy;
+mod server;
+mod speed;
+mod support;
