@@ -1,7 +1,5 @@
 //! Follow what happens to one lock, or to all.
 
-use std::future::ready;
-
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 use leasehold_core::{KeyId, Role};
@@ -33,7 +31,7 @@ pub(crate) static OF_LOCK: Endpoint = Endpoint {
     headers: &[Header::LastEventId],
     success: (StatusCode::OK, Shape::Events),
     refusals: &[ErrorCode::InvalidId, ErrorCode::TooManyStreams],
-    answer: |api, request| Box::pin(ready(of_lock(&api, request))),
+    answer: |api, request| Box::pin(async move { of_lock(&api, request) }),
 };
 
 pub(crate) static OF_ALL: Endpoint = Endpoint {
@@ -55,7 +53,7 @@ pub(crate) static OF_ALL: Endpoint = Endpoint {
     headers: &[Header::LastEventId],
     success: (StatusCode::OK, Shape::Events),
     refusals: &[ErrorCode::TooManyStreams],
-    answer: |api, request| Box::pin(ready(of_all(&api, request))),
+    answer: |api, request| Box::pin(async move { of_all(&api, request) }),
 };
 
 fn of_lock(api: &ApiState, request: Request) -> Result<Response, Problem> {
