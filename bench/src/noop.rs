@@ -9,19 +9,22 @@ use axum::routing::{post, put};
 /// A lock held by one writer, as long as the real reply is with the names that `load` uses.
 const HELD: &str = concat!(
     r#"{"id":"0190f5c2-7d3e-7c1a-9b2f-3a4b5c6d7e8f","lock_id":"bench-00000042","#,
-    r#""is_write_exclusive":true,"current_state":"WRITE","read_process_list":[],"#,
+    r#""is_write_exclusive":true,"max_readers":null,"max_writers":1,"is_ephemeral":false,"#,
+    r#""current_state":"WRITE","read_process_list":[],"#,
     r#""write_process_list":[{"process_id":"worker-42","#,
     r#""lock_acquired_at":"2026-01-02T03:04:05.678Z","timeout":60,"#,
-    r#""expires_at":"2026-01-02T03:05:05.678Z","remaining_ms":60000,"fencing_token":123456}],"#,
-    r#""read_process_count":0,"write_process_count":1,"#,
-    r#""created_at":"2026-01-02T03:04:05.678Z","updated_at":"2026-01-02T03:04:05.678Z"}"#
+    r#""expires_at":"2026-01-02T03:05:05.678Z","remaining_ms":60000,"fencing_token":123456,"#,
+    r#""note":null}],"read_process_count":0,"write_process_count":1,"waiter_count":0,"#,
+    r#""created_at":"2026-01-02T03:04:05.678Z","updated_at":"2026-01-02T03:04:05.678Z","#,
+    r#""fencing_token":123456,"safe_for_ms":59999,"waited_ms":0}"#
 );
 
 /// A free lock.
 const FREE: &str = concat!(
     r#"{"id":"0190f5c2-7d3e-7c1a-9b2f-3a4b5c6d7e8f","lock_id":"bench-00000042","#,
-    r#""is_write_exclusive":true,"current_state":"FREE","read_process_list":[],"#,
-    r#""write_process_list":[],"read_process_count":0,"write_process_count":0,"#,
+    r#""is_write_exclusive":true,"max_readers":null,"max_writers":1,"is_ephemeral":false,"#,
+    r#""current_state":"FREE","read_process_list":[],"#,
+    r#""write_process_list":[],"read_process_count":0,"write_process_count":0,"waiter_count":0,"#,
     r#""created_at":"2026-01-02T03:04:05.678Z","updated_at":"2026-01-02T03:04:05.678Z"}"#
 );
 
