@@ -22,7 +22,9 @@ fn serve(router: Router) -> (Runtime, SocketAddr) {
     serve_with(move |listener| async move {
         let never = std::future::pending();
         let service = TowerToHyperService::new(router);
-        listen::serve(listener, service, ListenSettings::default(), never).await.unwrap();
+        listen::serve(listener, |_| service.clone(), ListenSettings::default(), never)
+            .await
+            .unwrap();
     })
 }
 

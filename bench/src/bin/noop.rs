@@ -37,5 +37,6 @@ async fn serve(address: SocketAddr) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("no-op server on http://{}", listener.local_addr()?);
     let service = TowerToHyperService::new(noop::router());
-    listen::serve(listener, service, ListenSettings::default(), std::future::pending()).await
+    listen::serve(listener, |_| service.clone(), ListenSettings::default(), std::future::pending())
+        .await
 }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use leasehold_core::{Command, Limits, Now, Refusal, Reply};
 use leasehold_store::{Leader, Store};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::events::{EventId, EventLog, Filter, Follower};
@@ -93,6 +93,7 @@ pub struct Engine {
     role: watch::Receiver<Role>,
     wind_down: watch::Sender<WindDown>,
     events: Arc<EventLog>,
+    campaign: Arc<Notify>,
     clock: Arc<dyn Clock>,
 }
 
@@ -113,6 +114,7 @@ impl Engine {
         let (role_out, role) = watch::channel(Role::Recovering { reason: "starting".to_owned() });
         let (wind_down, wind_down_in) = watch::channel(WindDown::Not);
         let events = EventLog::new(settings.max_buffered_events);
+        let campaign = Arc::new(Notify::new());
         let owner = Owner {
             store,
             clock: Arc::clone(&clock),
@@ -122,11 +124,13 @@ impl Engine {
             keyring: Arc::clone(&keyring),
             role: role_out,
             wind_down: wind_down_in,
+            campaign: Arc::clone(&campaign),
             gauges: Gauges::new(),
             events: Arc::clone(&events),
         };
         thread::Builder::new().name("commit-loop".to_owned()).spawn(move || owner.run())?;
-        Ok(Self { calls, next_call: Arc::default(), gone, keyring, role, wind_down, events, clock })
+        let next_call = Arc::default();
+        Ok(Self { calls, next_call, gone, keyring, role, wind_down, events, campaign, clock })
     }
 
     /// Asks the table. The reply comes once everything that it rests on is durable (I2); for an acquire
@@ -155,7 +159,7 @@ impl Engine {
     /// here and now.
     pub fn follow(&self, filter: Filter, after: Option<EventId>) -> Result<Follower, Failure> {
         match &*self.role.borrow() {
-            Role::Leading | Role::Draining => {}
+            Role::Leading(_) | Role::Draining => {}
             Role::Recovering { reason } | Role::Stopped { reason } => {
                 return Err(Failure::NotReady(reason.clone()));
             }
@@ -167,7 +171,7 @@ impl Engine {
     fn why_closed(&self) -> Failure {
         match &*self.role.borrow() {
             Role::Stopped { reason } => Failure::NotReady(reason.clone()),
-            Role::Recovering { .. } | Role::Following(_) | Role::Leading | Role::Draining => {
+            Role::Recovering { .. } | Role::Following(_) | Role::Leading(_) | Role::Draining => {
                 Failure::Draining
             }
         }
@@ -195,6 +199,11 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    /// Tries to lead at once, if it follows another now: that one has said that it leaves.
+    pub fn campaign(&self) {
+        self.campaign.notify_one();
     }
 
     /// From now on nobody stands in line: whoever does, or comes to it, is told [`Failure::Draining`].

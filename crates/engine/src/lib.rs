@@ -18,4 +18,4 @@ pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, Failure, Settings};
 pub use events::{EventId, Filter, Follower, Gap, GapReason, Locks, Told};
 pub use keyring::KeyRing;
-pub use role::Role;
+pub use role::{Role, Term};

@@ -96,6 +96,7 @@ impl Owner {
             tokio::select! {
                 _ = self.wind_down.wait_for(|stage| *stage == WindDown::Drain) => return true,
                 () = sleep_until(until) => return false,
+                () = self.campaign.notified() => return false,
                 call = self.inbox.recv() => match call {
                     // The caller may have hung up meanwhile; then nobody needs the answer.
                     Some(call) => drop(call.caller.send(Err(refusal.clone()))),

@@ -1,6 +1,16 @@
 //! Where the commit loop stands, for readiness probes and for refusing early.
 
-use leasehold_store::Leader;
+use leasehold_core::Wall;
+use leasehold_store::{Epoch, Leader};
+
+/// A time of leading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Term {
+    /// What its commits are fenced by.
+    pub epoch: Epoch,
+    /// When it began.
+    pub since: Wall,
+}
 
 /// What the commit loop is doing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,7 +23,7 @@ pub enum Role {
     /// Another replica leads: requests belong there.
     Following(Leader),
     /// Owns the table and answers.
-    Leading,
+    Leading(Term),
     /// Finishing the last batch; takes nothing new.
     Draining,
     /// Ended, and will not come back by itself.
@@ -21,4 +31,12 @@ pub enum Role {
         /// Why.
         reason: String,
     },
+}
+
+impl Role {
+    /// Whether the table is here.
+    #[must_use]
+    pub fn is_leading(&self) -> bool {
+        matches!(self, Self::Leading(_))
+    }
 }

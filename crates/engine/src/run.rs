@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use leasehold_store::Store;
 use tokio::runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -17,7 +17,7 @@ use crate::gone::Gone;
 use crate::keyring::KeyRing;
 use crate::lead::TermEnd;
 use crate::recover::Recovered;
-use crate::role::Role;
+use crate::role::{Role, Term};
 use crate::wind_down::WindDown;
 
 /// The one owner of the lock table and of the store.
@@ -30,6 +30,7 @@ pub(crate) struct Owner {
     pub(crate) keyring: Arc<ArcSwap<KeyRing>>,
     pub(crate) role: watch::Sender<Role>,
     pub(crate) wind_down: watch::Receiver<WindDown>,
+    pub(crate) campaign: Arc<Notify>,
     pub(crate) gauges: Gauges,
     pub(crate) events: Arc<EventLog>,
 }
@@ -68,7 +69,8 @@ impl Owner {
                 }
             };
             self.events.begin(epoch.0);
-            self.role.send_replace(Role::Leading);
+            let since = self.clock.now().wall;
+            self.role.send_replace(Role::Leading(Term { epoch, since }));
             info!(epoch = epoch.0, "leading");
             match self.lead(*table, epoch, lease).await {
                 TermEnd::Drained => {

@@ -98,7 +98,9 @@ fn matches(hash: &KeyHash, expected: Option<&KeyHash>) -> bool {
 /// While the keys are being loaded nobody can be told that theirs is wrong.
 fn not_let_in(api: &Api, reason: &str) -> Problem {
     match &*api.engine.role().borrow() {
-        EngineRole::Leading | EngineRole::Draining => Problem::new(ErrorCode::Unauthorized, reason),
+        EngineRole::Leading(_) | EngineRole::Draining => {
+            Problem::new(ErrorCode::Unauthorized, reason)
+        }
         EngineRole::Following(leader) => {
             let reason = format!("the replica at {} leads", leader.address);
             Problem::new(ErrorCode::NotReady, &reason)

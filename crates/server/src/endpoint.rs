@@ -73,6 +73,7 @@ pub(crate) enum Reply {
     NewKey,
     Key,
     Keys,
+    Cluster,
     Health,
     Readiness,
     /// Text of this media type.

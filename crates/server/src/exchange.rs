@@ -25,6 +25,8 @@ pub enum ReplyBody {
     Whole(Full<Bytes>),
     /// Events, as they happen.
     Events(EventBody),
+    /// What the leader answers, as it comes.
+    HandedOn(Incoming),
 }
 
 impl Default for ReplyBody {
@@ -41,15 +43,16 @@ impl From<Bytes> for ReplyBody {
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = hyper::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
-            Self::Whole(whole) => Pin::new(whole).poll_frame(context),
-            Self::Events(events) => Pin::new(events).poll_frame(context),
+            Self::Whole(whole) => Pin::new(whole).poll_frame(context).map(unfailing),
+            Self::Events(events) => Pin::new(events).poll_frame(context).map(unfailing),
+            Self::HandedOn(answer) => Pin::new(answer).poll_frame(context),
         }
     }
 
@@ -57,6 +60,7 @@ impl Body for ReplyBody {
         match self {
             Self::Whole(whole) => whole.is_end_stream(),
             Self::Events(events) => events.is_end_stream(),
+            Self::HandedOn(answer) => answer.is_end_stream(),
         }
     }
 
@@ -64,8 +68,16 @@ impl Body for ReplyBody {
         match self {
             Self::Whole(whole) => whole.size_hint(),
             Self::Events(events) => events.size_hint(),
+            Self::HandedOn(answer) => answer.size_hint(),
         }
     }
+}
+
+/// A frame of a body that is made here, which does not fail.
+fn unfailing(
+    frame: Option<Result<Frame<Bytes>, Infallible>>,
+) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    frame.map(|frame| frame.map_err(|never| match never {}))
 }
 
 /// Answers requests of one call.

@@ -8,6 +8,7 @@ mod asked_kind;
 mod auth;
 mod body;
 mod call;
+mod cluster;
 pub mod credentials;
 mod cursor;
 mod endpoint;
@@ -29,6 +30,7 @@ mod settings;
 mod state;
 mod wire;
 
+pub use cluster::{Cluster, Link};
 pub use error_code::{ErrorCode, Retry};
 pub use metrics::{MetricsError, MetricsHandle, install_metrics};
 pub use openapi::openapi;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +72,8 @@ where
     type Body = B;
 }
 
-/// Serves until `shutdown` completes, then lets requests that are under way finish.
+/// Serves until `shutdown` completes, then lets requests that are under way finish. Every connection gets
+/// a service of its own, made for the address that opened it.
 ///
 /// Requests still unanswered after [`ListenSettings::shutdown_grace`] are left to the end of the
 /// runtime, which drops them.
@@ -79,20 +81,20 @@ where
 /// # Errors
 /// If the socket itself is unusable. Failures of single connections, and the want of file
 /// descriptors, are survived.
-pub async fn serve(
+pub async fn serve<S: HttpService>(
     listener: TcpListener,
-    service: impl HttpService,
+    service_for: impl Fn(IpAddr) -> S,
     settings: ListenSettings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let server = Server::new(service, &settings);
+    let server = Server::new(&settings);
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             accepted = server.accept(&listener) => {
-                if let Some((stream, slot)) = accepted? {
-                    server.spawn(stream, slot, graceful.watcher());
+                if let Some((stream, caller, slot)) = accepted? {
+                    server.spawn(stream, service_for(caller), slot, graceful.watcher());
                 }
             }
             () = &mut shutdown => break,
@@ -106,30 +108,29 @@ pub async fn serve(
     Ok(())
 }
 
-struct Server<S> {
+struct Server {
     http: http1::Builder,
-    service: S,
     slots: Arc<Semaphore>,
 }
 
-impl<S: HttpService> Server<S> {
-    fn new(service: S, settings: &ListenSettings) -> Self {
+impl Server {
+    fn new(settings: &ListenSettings) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(settings.header_read_timeout)
             .max_buf_size(settings.max_header_bytes.max(MIN_HEADER_BYTES));
         let slots = Arc::new(Semaphore::new(settings.max_connections));
-        Self { http, service, slots }
+        Self { http, slots }
     }
 
-    /// The next connection and its slot; `None` if this one failed and the next may do.
+    /// The next connection, who opened it, and its slot; `None` if this one failed and the next may do.
     async fn accept(
         &self,
         listener: &TcpListener,
-    ) -> io::Result<Option<(TcpStream, OwnedSemaphorePermit)>> {
+    ) -> io::Result<Option<(TcpStream, IpAddr, OwnedSemaphorePermit)>> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
-            Ok((stream, _)) => Ok(Some((stream, slot))),
+            Ok((stream, caller)) => Ok(Some((stream, caller.ip(), slot))),
             Err(error) if is_of_one_connection(&error) => Ok(None),
             Err(error) if is_of_the_socket(&error) => Err(error),
             Err(error) => {
@@ -140,11 +141,17 @@ impl<S: HttpService> Server<S> {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, slot: OwnedSemaphorePermit, watcher: Watcher) {
+    fn spawn<S: HttpService>(
+        &self,
+        stream: TcpStream,
+        service: S,
+        slot: OwnedSemaphorePermit,
+        watcher: Watcher,
+    ) {
         // Without it the connection works all the same, with replies that may wait for an
         // acknowledgement.
         let _ = stream.set_nodelay(true);
-        let connection = self.http.serve_connection(TokioIo::new(stream), self.service.clone());
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let watched = watcher.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {

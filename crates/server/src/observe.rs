@@ -43,15 +43,16 @@ impl Observer {
         self: &Arc<Self>,
         route: Option<usize>,
         request: Request<B>,
-        answer: impl FnOnce(Request<B>) -> Answering,
+        answer: impl FnOnce(Request<B>, &HeaderValue) -> Answering,
     ) -> Observed {
+        let request_id = self.request_ids.choose(request.headers());
         Observed {
             observer: Arc::clone(self),
             route,
             method: request.method().clone(),
-            request_id: self.request_ids.choose(request.headers()),
             started: Instant::now(),
-            answering: answer(request),
+            answering: answer(request, &request_id),
+            request_id,
         }
     }
 }
@@ -159,7 +160,8 @@ mod tests {
     async fn a_panic_costs_its_caller_a_500_and_nobody_else_anything() {
         let observer = Observer::new(["/fault", "/fine"].into_iter());
         let ask = async |route, answering: Answering| {
-            let Ok(response) = observer.watch(Some(route), Request::new(()), |_| answering).await;
+            let Ok(response) =
+                observer.watch(Some(route), Request::new(()), |_, _| answering).await;
             response
         };
         let response = ask(0, Box::pin(run_into_a_fault())).await;

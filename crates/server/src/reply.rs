@@ -12,6 +12,13 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     with_type(status, "application/json", json_bytes(body))
 }
 
+/// A reply that says all by its status.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
 /// A reply of one media type.
 pub(crate) fn with_type(
     status: StatusCode,

@@ -1,17 +1,20 @@
 //! Which path leads to which handler.
 
 use std::future::ready;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, header};
 use leasehold_engine::Engine;
 
+use crate::cluster::{Cluster, ELECTION_PATH, GREETING_PATH, Place};
 use crate::endpoint::{Endpoint, HttpMethod};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Answer, Request, Response};
-use crate::handlers::{docs, event, fallback, hold, key, lock, process, service, wait};
+use crate::exchange::{Answer, Answering, Request, Response};
+use crate::handlers::{cluster, docs, event, fallback, hold, key, lock, process, service, wait};
 use crate::metrics::MetricsHandle;
 use crate::observe::{Observed, Observer};
 use crate::problem::Problem;
@@ -19,7 +22,7 @@ use crate::settings::ServerSettings;
 use crate::state::{Api, ApiState};
 
 /// Every call, in the order of the documentation.
-pub(crate) static ENDPOINTS: [&Endpoint; 30] = [
+pub(crate) static ENDPOINTS: [&Endpoint; 31] = [
     &lock::create::ENDPOINT,
     &lock::get::ENDPOINT,
     &lock::list::ENDPOINT,
@@ -40,6 +43,7 @@ pub(crate) static ENDPOINTS: [&Endpoint; 30] = [
     &wait::list::ENDPOINT,
     &event::follow::OF_LOCK,
     &event::follow::OF_ALL,
+    &cluster::get::ENDPOINT,
     &key::create::ENDPOINT,
     &key::list::ENDPOINT,
     &key::revoke::ENDPOINT,
@@ -56,22 +60,29 @@ pub(crate) static ENDPOINTS: [&Endpoint; 30] = [
 static PROBES: [&Endpoint; 3] =
     [&service::livez::ENDPOINT, &service::readyz::ENDPOINT, &service::metrics::ENDPOINT];
 
-/// What a GET finds beside the documented calls.
-static UNLISTED: [(&str, Answer); 3] = [
-    ("/", docs::page::lead_here),
-    ("/docs", docs::page::lead_here),
-    (docs::asset::PATH, docs::asset::answer),
+/// What there is beside the documented calls.
+static UNLISTED: [(HttpMethod, &str, Answer); 5] = [
+    (HttpMethod::Get, "/", docs::page::lead_here),
+    (HttpMethod::Get, "/docs", docs::page::lead_here),
+    (HttpMethod::Get, docs::asset::PATH, docs::asset::answer),
+    (HttpMethod::Post, GREETING_PATH, cluster::greeting::answer),
+    (HttpMethod::Post, ELECTION_PATH, cluster::election::answer),
 ];
 
 /// The whole service: the API, its documentation and the probes.
-pub fn api_router(engine: Engine, settings: ServerSettings, metrics: MetricsHandle) -> Router {
-    Router::new(Api::new(engine, settings, metrics), &ENDPOINTS, &UNLISTED)
+pub fn api_router(
+    engine: Engine,
+    settings: ServerSettings,
+    metrics: MetricsHandle,
+    cluster: Option<Arc<Cluster>>,
+) -> Router {
+    Router::new(Api::new(engine, settings, metrics, cluster), &ENDPOINTS, &UNLISTED)
 }
 
 /// The probes alone, for an address of their own.
 pub fn probe_router(engine: Engine, metrics: MetricsHandle) -> Router {
     let settings = ServerSettings { max_body_bytes: 0, ..ServerSettings::default() };
-    Router::new(Api::new(engine, settings, metrics), &PROBES, &[])
+    Router::new(Api::new(engine, settings, metrics, None), &PROBES, &[])
 }
 
 /// Answers requests, each by the handler of its path and method. Cheap to clone.
@@ -80,32 +91,53 @@ pub struct Router {
     api: ApiState,
     routes: Arc<[Route]>,
     observer: Arc<Observer>,
+    /// Who sends what comes over this connection.
+    caller: Option<IpAddr>,
 }
 
 /// A path, and who answers there.
 struct Route {
     template: &'static str,
     segments: Vec<&'static str>,
-    answers: Vec<(Method, Answer)>,
+    offers: Vec<Offer>,
+}
+
+/// What a method finds at a path.
+struct Offer {
+    method: Method,
+    answer: Answer,
+    /// Whether it is about what only the leader knows.
+    is_for_leader: bool,
 }
 
 impl Router {
-    fn new(api: Api, calls: &[&Endpoint], unlisted: &[(&'static str, Answer)]) -> Self {
+    fn new(api: Api, calls: &[&Endpoint], unlisted: &[(HttpMethod, &'static str, Answer)]) -> Self {
         let mut routes: Vec<Route> = Vec::new();
-        let calls = calls.iter().map(|call| (call.path, method(&call.method), call.answer));
-        let unlisted = unlisted.iter().map(|(path, answer)| (*path, Method::GET, *answer));
-        for (template, method, answer) in calls.chain(unlisted) {
+        let calls = calls.iter().map(|call| {
+            let (method, answer) = (method(&call.method), call.answer);
+            (call.path, Offer { method, answer, is_for_leader: call.needs.is_some() })
+        });
+        let unlisted = unlisted.iter().map(|(asked, path, answer)| {
+            (*path, Offer { method: method(asked), answer: *answer, is_for_leader: false })
+        });
+        for (template, offer) in calls.chain(unlisted) {
             match routes.iter_mut().find(|route| route.template == template) {
-                Some(route) => route.answers.push((method, answer)),
+                Some(route) => route.offers.push(offer),
                 None => routes.push(Route {
                     template,
                     segments: template.split('/').collect(),
-                    answers: vec![(method, answer)],
+                    offers: vec![offer],
                 }),
             }
         }
         let observer = Observer::new(routes.iter().map(|route| route.template));
-        Self { api: Arc::new(api), routes: routes.into(), observer }
+        Self { api: Arc::new(api), routes: routes.into(), observer, caller: None }
+    }
+
+    /// The same for a connection from this address.
+    #[must_use]
+    pub fn for_caller(&self, caller: IpAddr) -> Self {
+        Self { caller: Some(caller), ..self.clone() }
     }
 
     /// The number of the route that a path takes: the first one that fits. An empty segment in the
@@ -118,11 +150,31 @@ impl Router {
         self.routes.iter().position(|route| route.segments.len() == count && route.fits(path))
     }
 
-    fn answer(&self, route: Option<usize>, request: &Request) -> Result<Answer, Problem> {
+    fn offer(&self, route: Option<usize>, request: &Request) -> Result<&Offer, Problem> {
         refuse_body(request.headers(), self.api.settings.max_body_bytes)?;
         match route {
-            Some(at) => self.routes[at].answer(request.method()),
+            Some(at) => self.routes[at].offer(request.method()),
             None => Err(fallback::no_such_route()),
+        }
+    }
+
+    /// Has it answered here, or by the leader if that is another replica.
+    fn answer(&self, offer: &Offer, request: Request, request_id: &HeaderValue) -> Answering {
+        let cluster = self.api.cluster.as_ref().filter(|_| offer.is_for_leader);
+        let place = cluster.map(|cluster| {
+            let place = cluster.place(&self.api.engine, request.headers());
+            place.map(|place| (Arc::clone(cluster), place))
+        });
+        match place.transpose() {
+            Ok(Some((cluster, Place::There(leader)))) => {
+                let (api, caller) = (Arc::clone(&self.api), self.caller);
+                let request_id = request_id.clone();
+                Box::pin(async move {
+                    cluster.hand_on(&api.engine, request, &leader, caller, &request_id).await
+                })
+            }
+            Ok(None | Some((_, Place::Here))) => (offer.answer)(Arc::clone(&self.api), request),
+            Err(problem) => Box::pin(ready(Err(problem))),
         }
     }
 }
@@ -134,9 +186,9 @@ impl Service<Request> for Router {
 
     fn call(&self, request: hyper::Request<Incoming>) -> Observed {
         let route = self.route(request.uri().path());
-        Observer::watch(&self.observer, route, request, |request| {
-            match self.answer(route, &request) {
-                Ok(answer) => answer(Arc::clone(&self.api), request),
+        Observer::watch(&self.observer, route, request, |request, request_id| {
+            match self.offer(route, &request) {
+                Ok(offer) => self.answer(offer, request, request_id),
                 Err(problem) => Box::pin(ready(Err(problem))),
             }
         })
@@ -151,11 +203,10 @@ impl Route {
     }
 
     /// Whoever answers this method; a HEAD is a GET whose reply is sent without its body.
-    fn answer(&self, asked: &Method) -> Result<Answer, Problem> {
+    fn offer(&self, asked: &Method) -> Result<&Offer, Problem> {
         let method = if asked == Method::HEAD { &Method::GET } else { asked };
-        let found = self.answers.iter().find(|(known, _)| known == method);
-        found.map(|(_, answer)| *answer).ok_or_else(|| {
-            let known = self.answers.iter().map(|(method, _)| method);
+        self.offers.iter().find(|offer| offer.method == method).ok_or_else(|| {
+            let known = self.offers.iter().map(|offer| &offer.method);
             fallback::method_not_allowed(asked, known)
         })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leasehold_engine::Engine;
 
+use crate::cluster::Cluster;
 use crate::event_stream::EventStreams;
 use crate::metrics::MetricsHandle;
 use crate::settings::ServerSettings;
@@ -14,13 +15,21 @@ pub(crate) type ApiState = Arc<Api>;
 pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) settings: ServerSettings,
+    /// The other replicas, if it is one of several.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) metrics: MetricsHandle,
     pub(crate) event_streams: EventStreams,
 }
 
 impl Api {
-    pub(crate) fn new(engine: Engine, settings: ServerSettings, metrics: MetricsHandle) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        settings: ServerSettings,
+        metrics: MetricsHandle,
+        cluster: Option<Arc<Cluster>>,
+    ) -> Self {
         let (max, heartbeat) = (settings.max_event_streams, settings.event_heartbeat);
-        Self { engine, settings, metrics, event_streams: EventStreams::new(max, heartbeat) }
+        let event_streams = EventStreams::new(max, heartbeat);
+        Self { engine, settings, cluster, metrics, event_streams }
     }
 }

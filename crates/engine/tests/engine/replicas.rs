@@ -41,7 +41,7 @@ async fn token(engine: &Engine, lock: &str, process: &str) -> u64 {
 async fn a_follower_sends_callers_to_the_leader() {
     let store = MemoryStore::new();
     let first = replica(&store, "first:1");
-    until(&first, |role| *role == Role::Leading).await;
+    until(&first, Role::is_leading).await;
     let second = replica(&store, "second:2");
     let Role::Following(leader) = until(&second, |role| matches!(role, Role::Following(_))).await
     else {
@@ -63,7 +63,7 @@ async fn a_follower_sends_callers_to_the_leader() {
 async fn i3_a_leader_that_drains_hands_over_at_once_and_tokens_go_on() {
     let store = MemoryStore::new();
     let first = replica(&store, "first:1");
-    until(&first, |role| *role == Role::Leading).await;
+    until(&first, Role::is_leading).await;
     let second = replica(&store, "second:2");
     until(&second, |role| matches!(role, Role::Following(_))).await;
     first.submit(create("job")).await.unwrap();
@@ -71,7 +71,7 @@ async fn i3_a_leader_that_drains_hands_over_at_once_and_tokens_go_on() {
     let before = token(&first, "job", "alice").await;
     first.drain().await;
     let drained = Instant::now();
-    until(&second, |role| *role == Role::Leading).await;
+    until(&second, Role::is_leading).await;
     assert!(drained.elapsed() < LEASE / 2, "{:?}", drained.elapsed());
     assert!(token(&second, "log", "bob").await > before);
     let refused = second.submit(acquire("job", "carol", 60)).await.unwrap_err();
@@ -82,7 +82,7 @@ async fn i3_a_leader_that_drains_hands_over_at_once_and_tokens_go_on() {
 async fn who_follows_events_goes_on_at_the_next_leader_with_a_gap() {
     let store = MemoryStore::new();
     let first = replica(&store, "first:1");
-    until(&first, |role| *role == Role::Leading).await;
+    until(&first, Role::is_leading).await;
     let second = replica(&store, "second:2");
     until(&second, |role| matches!(role, Role::Following(_))).await;
     let filter = || Filter {
@@ -100,7 +100,7 @@ async fn who_follows_events_goes_on_at_the_next_leader_with_a_gap() {
     first.drain().await;
     assert_eq!(follower.next().await, None);
 
-    until(&second, |role| *role == Role::Leading).await;
+    until(&second, Role::is_leading).await;
     let mut again = second.follow(filter(), Some(seen)).unwrap();
     let Some(Told::Gap(gap)) = again.next().await else { panic!("expected a gap") };
     assert_eq!((gap.after, gap.reason), (seen, GapReason::NewTerm));

@@ -64,7 +64,7 @@ impl Service {
 
     pub(crate) async fn until_leading(&self) {
         let mut role = self.engine.role();
-        let leading = role.wait_for(|role| *role == Role::Leading);
+        let leading = role.wait_for(Role::is_leading);
         tokio::time::timeout(Duration::from_secs(5), leading).await.unwrap().unwrap();
     }
 

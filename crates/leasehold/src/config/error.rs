@@ -24,4 +24,9 @@ pub(crate) enum SettingsError {
          `{setting}` is {address} ({origin}): change it, or leave out --dev"
     )]
     DevBeyondLoopback { setting: &'static str, address: std::net::SocketAddr, origin: Origin },
+    #[error(
+        "other replicas cannot reach {address} (`listen`, {origin}), which stands for every address of \
+         this machine: say where they do with --advertise HOST:PORT"
+    )]
+    NoAddressForOthers { address: std::net::SocketAddr, origin: Origin },
 }

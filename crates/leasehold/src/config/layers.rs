@@ -77,11 +77,7 @@ impl Layers {
             Some(value) => Ok(Given { value, origin }),
             None => Err(SettingsError::NotAllowed {
                 setting: name.key(),
-                given: if V::IS_SECRET && !text.is_empty() {
-                    "this value".to_owned()
-                } else {
-                    format!("{text:?}")
-                },
+                given: V::shown(&text),
                 origin,
                 allowed: V::allowed(),
             }),

@@ -5,12 +5,14 @@ mod file;
 mod flags;
 mod layers;
 mod print;
+mod store;
 mod table;
 mod value;
 
 pub(crate) use error::SettingsError;
 pub(crate) use flags::Flags;
 pub(crate) use layers::{Given, Origin};
+pub(crate) use store::StoreChoice;
 pub(crate) use table::Settings;
 pub(crate) use value::{LogFormat, LogLevel};
 
@@ -27,6 +29,7 @@ impl Settings {
         let layers = vec![flags.layer, layers::environment()?, file, layers::platform()?];
         let settings = Self::read(&Layers(layers))?;
         settings.check_dev()?;
+        settings.check_advertise()?;
         Ok(settings)
     }
 
@@ -38,6 +41,16 @@ impl Settings {
                 let origin = origin.clone();
                 return Err(SettingsError::DevBeyondLoopback { setting, address, origin });
             }
+        }
+        Ok(())
+    }
+
+    /// Others cannot call an address that stands for every address of this machine.
+    fn check_advertise(&self) -> Result<(), SettingsError> {
+        let is_known = self.advertise.value.is_some() || !self.listen.value.ip().is_unspecified();
+        if self.store.value.is_shared() && !is_known {
+            let (address, origin) = (self.listen.value, self.listen.origin.clone());
+            return Err(SettingsError::NoAddressForOthers { address, origin });
         }
         Ok(())
     }

@@ -14,7 +14,8 @@ use leasehold_server::listen::ListenSettings;
 
 use super::SettingsError;
 use super::layers::{Given, Layers, Name};
-use super::value::{AdminKey, LogFormat, LogLevel, Recovery, UNSET, Value, Whole};
+use super::store::StoreChoice;
+use super::value::{AdminKey, HostPort, LogFormat, LogLevel, Recovery, UNSET, Value, Whole};
 
 /// What is known of a setting before anybody has given it a value.
 pub(super) struct Entry {
@@ -71,12 +72,23 @@ macro_rules! settings {
     };
 }
 
+/// One core is left to the commit loop, which everybody waits for.
+fn worker_threads() -> usize {
+    available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
 settings! {
     /// Address of the API. Without it, PORT (as serverless platforms set it) means 0.0.0.0:PORT
     listen: SocketAddr = "127.0.0.1:8000",
     /// One more address, for /livez, /readyz and /metrics alone
     probes_listen: Option<SocketAddr> = UNSET,
-    /// Directory of the data; made if it is missing
+    /// Where the rows live: local, or the URL of an etcd, PostgreSQL or Datastore that replicas share
+    store: StoreChoice = "local",
+    /// Where other replicas reach this one, as HOST:PORT; without it, the address of the API
+    advertise: Option<HostPort> = UNSET,
+    /// How long a replica leads without renewing, in seconds: the longest gap when one dies
+    lease_seconds: Whole<1, 300> = 5,
+    /// Directory of the data of the store `local`; made if it is missing
     data_dir: PathBuf = "./leasehold-data",
     /// Serve without keys, everybody an admin; refused on any address but loopback
     dev: bool = false,
@@ -120,6 +132,6 @@ settings! {
     header_timeout_seconds: Whole<1, 3_600> = ListenSettings::default().header_read_timeout.as_secs(),
     /// How long a stop waits for requests that are under way, in seconds
     shutdown_grace_seconds: Whole<1, 3_600> = ListenSettings::default().shutdown_grace.as_secs(),
-    /// Threads that serve requests; the store has one of its own
-    worker_threads: Whole<1, 1_024> = available_parallelism().map_or(1, usize::from),
+    /// Threads that serve requests; the commit loop has one of its own
+    worker_threads: Whole<1, 1_024> = worker_threads(),
 }

@@ -24,6 +24,11 @@ pub(crate) trait Value: Sized {
     /// What is allowed, as the end of "give …".
     fn allowed() -> String;
 
+    /// How a text that is not allowed is shown to whoever gave it.
+    fn shown(text: &str) -> String {
+        format!("{text:?}")
+    }
+
     /// The value as TOML; `None` if it is not set.
     fn toml(&self) -> Option<String>;
 }
@@ -39,6 +44,10 @@ impl<V: Value> Value for Option<V> {
 
     fn allowed() -> String {
         V::allowed()
+    }
+
+    fn shown(text: &str) -> String {
+        V::shown(text)
     }
 
     fn toml(&self) -> Option<String> {
@@ -59,6 +68,35 @@ impl Value for SocketAddr {
 
     fn toml(&self) -> Option<String> {
         Some(quoted(&self.to_string()))
+    }
+}
+
+/// A host by name or number, and a port.
+#[derive(Clone, Debug)]
+pub(crate) struct HostPort(String);
+
+impl HostPort {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for HostPort {
+    const PLACEHOLDER: &'static str = "HOST:PORT";
+
+    fn parse(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let is_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_graphic() && c != '/');
+        let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+        (is_host && is_port).then(|| Self(text.to_owned()))
+    }
+
+    fn allowed() -> String {
+        "a host and a port, such as replica-1.example:8000".to_owned()
+    }
+
+    fn toml(&self) -> Option<String> {
+        Some(quoted(&self.0))
     }
 }
 
@@ -251,11 +289,15 @@ impl Value for AdminKey {
         )
     }
 
+    fn shown(text: &str) -> String {
+        if text.is_empty() { "an empty value".to_owned() } else { "this value".to_owned() }
+    }
+
     fn toml(&self) -> Option<String> {
         Some(quoted(HIDDEN))
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

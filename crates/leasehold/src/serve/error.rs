@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use leasehold_store::OpenError;
+use leasehold_store::{DatastoreOpenError, EtcdOpenError, OpenError, PostgresOpenError};
 use thiserror::Error;
 use tokio::task::JoinError;
 
@@ -27,6 +27,14 @@ pub(crate) enum ServeError {
     Metrics(#[from] leasehold_server::MetricsError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Etcd(#[from] EtcdOpenError),
+    #[error(transparent)]
+    Postgres(#[from] PostgresOpenError),
+    #[error(transparent)]
+    Datastore(#[from] DatastoreOpenError),
+    #[error("the machine gives no random numbers: {0}")]
+    NoRandomness(String),
     #[error("cannot start the commit loop: {0}")]
     NoCommitLoop(io::Error),
     #[error("{0}")]

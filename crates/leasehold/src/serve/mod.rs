@@ -5,8 +5,10 @@ mod descriptors;
 mod error;
 mod first_key;
 mod ready;
+mod replica;
 mod settings;
 mod signals;
+mod store;
 mod upkeep;
 
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use std::time::Duration;
 
 use leasehold_engine::{Engine, SystemClock};
 use leasehold_server::{Router, api_router, install_metrics, listen, probe_router};
-use leasehold_store::LocalStore;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::watch;
@@ -61,7 +62,8 @@ impl Served {
                 // An error means that nobody is left who could ask for the stop: stop as well.
                 let _ = stopped.wait_for(|stop| *stop).await;
             };
-            listen::serve(listener, router, limits, stopped).await
+            let service_for = |caller| router.for_caller(caller);
+            listen::serve(listener, service_for, limits, stopped).await
         });
         Self { task, stop }
     }
@@ -78,16 +80,25 @@ async fn start(settings: &Settings) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     let metrics = install_metrics()?;
     upkeep::start(metrics.clone());
-    let store = Box::new(LocalStore::open(&settings.data_dir.value)?);
+    let candidate = replica::candidate(settings, address)?;
+    let store = store::open(settings, &candidate).await?;
     let engine = Engine::start(store, Arc::new(SystemClock), settings::engine(settings))
         .map_err(ServeError::NoCommitLoop)?;
     // Probes answer for as long as the process lives, so that they can tell of the stop as well.
     let _probes = probes.map(|listener| {
         Served::start(listener, probe_router(engine.clone(), metrics.clone()), settings)
     });
-    let router = api_router(engine.clone(), settings::server(settings), metrics);
+    let is_shared = settings.store.value.is_shared();
+    let cluster = is_shared.then(|| replica::join(&candidate, &engine));
+    let server = settings::server(settings);
+    let router = api_router(engine.clone(), server, metrics, cluster.clone());
     let api = Served::start(listener, router, settings);
-    run(settings, &engine, api, signals, address).await
+    run(settings, &engine, api, signals, address).await?;
+    if let Some(cluster) = cluster {
+        cluster.call_election().await;
+    }
+    info!("stopped");
+    Ok(())
 }
 
 async fn run(
@@ -115,7 +126,5 @@ async fn run(
     let grace_seconds = settings.shutdown_grace_seconds.value.get();
     timeout(Duration::from_secs(grace_seconds.into()), engine.drain())
         .await
-        .map_err(|_| ServeError::DrainTooLong(grace_seconds.into()))?;
-    info!("stopped");
-    Ok(())
+        .map_err(|_| ServeError::DrainTooLong(grace_seconds.into()))
 }

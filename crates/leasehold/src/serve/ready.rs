@@ -55,8 +55,8 @@ fn say_where(address: SocketAddr) -> Result<(), ServeError> {
 /// Waits until requests are answered, here or by the leader, and says whether it is here.
 async fn serving(engine: &Engine) -> bool {
     let mut role = engine.role();
-    let serves = |role: &Role| matches!(role, Role::Leading | Role::Following(_));
-    let leads = role.wait_for(serves).await.map(|role| *role == Role::Leading);
+    let serves = |role: &Role| matches!(role, Role::Leading(_) | Role::Following(_));
+    let leads = role.wait_for(serves).await.map(|role| role.is_leading());
     match leads {
         Ok(leads) => leads,
         Err(_) => pending().await,
@@ -66,7 +66,7 @@ async fn serving(engine: &Engine) -> bool {
 /// Waits until the commit loop leads; forever if it never will.
 pub(super) async fn leading(engine: &Engine) {
     let mut role = engine.role();
-    if role.wait_for(|role| *role == Role::Leading).await.is_err() {
+    if role.wait_for(Role::is_leading).await.is_err() {
         pending::<()>().await;
     }
 }
@@ -78,12 +78,14 @@ pub(super) async fn never_led(engine: &Engine) -> String {
     let mut role = engine.role();
     // Cloned at once: the loop cannot move on while somebody looks at its role.
     let decided = role
-        .wait_for(|role| matches!(role, Role::Leading | Role::Following(_) | Role::Stopped { .. }))
+        .wait_for(|role| {
+            matches!(role, Role::Leading(_) | Role::Following(_) | Role::Stopped { .. })
+        })
         .await
         .map(|role| role.clone());
     match decided {
         Ok(Role::Stopped { reason }) => reason,
-        Ok(Role::Recovering { .. } | Role::Following(_) | Role::Leading | Role::Draining) => {
+        Ok(Role::Recovering { .. } | Role::Following(_) | Role::Leading(_) | Role::Draining) => {
             pending().await
         }
         Err(_) => "the commit loop is gone".to_owned(),

@@ -1,5 +1,6 @@
 //! One folder a noun, one file a verb. Each file describes its call and answers it.
 
+pub(crate) mod cluster;
 pub(crate) mod docs;
 pub(crate) mod event;
 pub(crate) mod fallback;

@@ -224,6 +224,13 @@ pub(super) fn health() -> Value {
     })
 }
 
+pub(super) fn cluster() -> Value {
+    json!({
+        "leader": { "address": "replica-1:8000", "epoch": 7, "since": "2026-01-02T03:04:05.678Z" },
+        "members": [{ "address": "replica-2:8000", "silent_for_ms": 310 }],
+    })
+}
+
 pub(super) fn readiness() -> Value {
     json!({ "ready": true })
 }

@@ -111,6 +111,7 @@ fn components() -> Components {
     let components = with_schema::<wire::Waits<'static>>(components);
     let components = with_schema::<wire::LockEvent<'static>>(components);
     let components = with_schema::<wire::EventGap>(components);
+    let components = with_schema::<wire::Cluster<'static>>(components);
     let components = with_schema::<wire::ProblemDocument<'static>>(components);
     let components = with_schema::<wire::KeyRequest>(components);
     let components = with_schema::<wire::NewKey<'static>>(components);

@@ -51,6 +51,7 @@ fn request_body(endpoint: &Endpoint) -> Option<RequestBody> {
         Reply::Events
         | Reply::Key
         | Reply::Keys
+        | Reply::Cluster
         | Reply::Health
         | Reply::Readiness
         | Reply::Text(_) => None,

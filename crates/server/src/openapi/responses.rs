@@ -52,6 +52,7 @@ fn success(endpoint: &Endpoint) -> Response {
         Reply::NewKey => json("The key, shown this once.", "NewKey", example::new_key()),
         Reply::Key => json("The key as it was.", "Key", example::key()),
         Reply::Keys => json("The keys, by id.", "Keys", example::keys()),
+        Reply::Cluster => json("Who leads, and who follows.", "Cluster", example::cluster()),
         Reply::Health => json("The service answers.", "Health", example::health()),
         Reply::Readiness => json("Calls are answered.", "Readiness", example::readiness()),
         Reply::Text(media_type) => {

@@ -1,6 +1,7 @@
 //! The JSON that crosses the wire. Types here only borrow and word; they decide nothing.
 
 mod acquire;
+mod cluster;
 mod event;
 mod grant;
 mod health;
@@ -15,6 +16,7 @@ mod text;
 mod wait;
 
 pub(crate) use acquire::{AcquireRequest, WantedLock};
+pub(crate) use cluster::Cluster;
 pub(crate) use event::{EventGap, LockEvent};
 pub(crate) use grant::{GrantedLock, Grants};
 pub(crate) use health::{Health, Readiness};

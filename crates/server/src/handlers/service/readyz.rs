@@ -29,7 +29,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 fn handle(api: &Api) -> Result<Response, Problem> {
     match &*api.engine.role().borrow() {
-        Role::Leading | Role::Following(_) => {
+        Role::Leading(_) | Role::Following(_) => {
             Ok(reply::json(StatusCode::OK, &Readiness { ready: true }))
         }
         Role::Recovering { reason } | Role::Stopped { reason } => {

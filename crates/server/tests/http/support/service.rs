@@ -74,15 +74,20 @@ impl Setup {
         let router = if self.probes_alone {
             probe_router(engine.clone(), metrics)
         } else {
-            api_router(engine.clone(), self.server, metrics)
+            api_router(engine.clone(), self.server, metrics, None)
         };
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = runtime.spawn(serve(listener, router, self.listen, async {
-            // A dropped sender stops the service as well.
-            let _ = stopped.await;
-        }));
+        let serving = runtime.spawn(serve(
+            listener,
+            move |caller| router.for_caller(caller),
+            self.listen,
+            async {
+                // A dropped sender stops the service as well.
+                let _ = stopped.await;
+            },
+        ));
         Service { address, engine, store: self.store, stop, serving, runtime }
     }
 }
@@ -109,7 +114,7 @@ impl Service {
 
     pub(crate) fn ready(self) -> Self {
         let mut role = self.engine.role();
-        let leading = role.wait_for(|role| *role == Role::Leading);
+        let leading = role.wait_for(Role::is_leading);
         drop(self.runtime.block_on(leading).unwrap());
         self
     }

@@ -1,0 +1,85 @@
+//! A request that the leader has to answer: handed on whole, once at most. What goes along is all that
+//! the caller sent (its key too), its address and the request id; a caller that hangs up here hangs up
+//! there, because the call to the leader ends with it.
+
+use std::net::IpAddr;
+
+use http_body_util::Either;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::uri::{PathAndQuery, Scheme};
+use hyper::{Uri, Version, header};
+use leasehold_engine::{Engine, Role};
+use leasehold_store::Leader;
+
+use super::{Cluster, X_LINK_TOKEN};
+use crate::error_code::ErrorCode;
+use crate::exchange::{ReplyBody, Request, Response};
+use crate::problem::Problem;
+use crate::request_id::X_REQUEST_ID;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// What is between two neighbours on the way, and not for the next one (RFC 9110, 7.6.1).
+const HOP_BY_HOP: [HeaderName; 5] =
+    [header::CONNECTION, header::TE, header::TRAILER, header::TRANSFER_ENCODING, header::UPGRADE];
+
+impl Cluster {
+    /// Hands a request on and brings the answer back, its body as it comes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotReady`] if the leader was not reached; [`ErrorCode::OutcomeUnknown`] if it was and
+    /// gave no answer, or leads no more: one that is paused would keep its callers waiting.
+    pub(crate) async fn hand_on(
+        &self,
+        engine: &Engine,
+        mut request: Request,
+        leader: &Leader,
+        caller: Option<IpAddr>,
+        request_id: &HeaderValue,
+    ) -> Result<Response, Problem> {
+        let address = &leader.address;
+        let path = request.uri().path_and_query().cloned();
+        let uri = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(address.as_str())
+            .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
+            .build();
+        let token = HeaderValue::try_from(leader.link_token.as_str());
+        let (Ok(uri), Ok(token)) = (uri, token) else {
+            let reason =
+                format!("the leader is known by an address that is not valid: {address:?}");
+            return Err(Problem::new(ErrorCode::NotReady, &reason));
+        };
+        *request.uri_mut() = uri;
+        *request.version_mut() = Version::HTTP_11;
+        let headers = request.headers_mut();
+        for name in HOP_BY_HOP {
+            headers.remove(name);
+        }
+        headers.insert(X_LINK_TOKEN, token);
+        headers.insert(X_REQUEST_ID, request_id.clone());
+        if let Some(caller) = caller.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
+            headers.append(X_FORWARDED_FOR, caller);
+        }
+        let mut role = engine.role();
+        let replaced = role.wait_for(|role| *role != Role::Following(leader.clone()));
+        let answer = tokio::select! {
+            answer = self.client.request(request.map(Either::Left)) => answer,
+            _ = replaced => {
+                let reason = format!("the leader at {address} gave no answer and leads no more");
+                return Err(Problem::new(ErrorCode::OutcomeUnknown, &reason));
+            }
+        };
+        match answer {
+            Ok(response) => Ok(response.map(ReplyBody::HandedOn)),
+            Err(error) if error.is_connect() => {
+                let reason = format!("the leader at {address} is not reached");
+                Err(Problem::new(ErrorCode::NotReady, &reason))
+            }
+            Err(_) => {
+                let reason = format!("the leader at {address} gave no answer");
+                Err(Problem::new(ErrorCode::OutcomeUnknown, &reason))
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Followers greet the leader now and then; a leader that leaves calls on them to elect the next one.
+//! Both are courtesies: without them the members of `GET /v1/cluster` are unknown, and a handover takes
+//! until the next regular try to lead.
+
+use std::time::Duration;
+
+use http_body_util::{Either, Empty};
+use hyper::header::HeaderName;
+use hyper::{HeaderMap, Method, Request};
+use leasehold_engine::{Engine, Role};
+use tokio::time::{sleep, timeout};
+
+use super::{Cluster, X_LINK_TOKEN};
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+
+const GREETING_PERIOD: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where followers greet the leader. Between replicas only, so it is not in the documentation.
+pub(crate) const GREETING_PATH: &str = "/internal/greeting";
+
+/// Where the leader calls on followers to elect the next one.
+pub(crate) const ELECTION_PATH: &str = "/internal/election";
+
+const X_MEMBER_ADDRESS: HeaderName = HeaderName::from_static("x-leasehold-member");
+const X_MEMBER_TOKEN: HeaderName = HeaderName::from_static("x-leasehold-member-link");
+
+impl Cluster {
+    /// Greets the leader for as long as this replica follows one, again and again.
+    pub async fn keep_in_touch(&self, engine: &Engine) {
+        loop {
+            let leader = match &*engine.role().borrow() {
+                Role::Following(leader) => Some(leader.clone()),
+                Role::Recovering { .. } | Role::Leading(_) | Role::Draining => None,
+                Role::Stopped { .. } => return,
+            };
+            if let Some(leader) = leader {
+                self.post(&leader.address, GREETING_PATH, &leader.link_token).await;
+            }
+            sleep(GREETING_PERIOD).await;
+        }
+    }
+
+    /// Calls on all who were in touch lately to elect the next leader, this one having resigned.
+    pub async fn call_election(&self) {
+        for member in self.members() {
+            self.post(&member.address, ELECTION_PATH, &member.link_token).await;
+        }
+    }
+
+    /// Takes a greeting down.
+    pub(crate) fn greeted(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        self.let_in(headers)?;
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        if let (Some(address), Some(token)) = (text(X_MEMBER_ADDRESS), text(X_MEMBER_TOKEN)) {
+            self.members.note(address.to_owned(), token.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Tries to lead at once, if whoever calls may ask for that.
+    pub(crate) fn called_to_elect(
+        &self,
+        engine: &Engine,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
+        self.let_in(headers)?;
+        engine.campaign();
+        Ok(())
+    }
+
+    /// Only replicas know the link token.
+    fn let_in(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        if headers.get(X_LINK_TOKEN).is_some_and(|token| self.is_ours(token)) {
+            return Ok(());
+        }
+        Err(Problem::new(ErrorCode::Forbidden, "this call is for the other replicas"))
+    }
+
+    async fn post(&self, address: &str, path: &str, link_token: &str) {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("http://{address}{path}"))
+            .header(X_LINK_TOKEN, link_token)
+            .header(X_MEMBER_ADDRESS, &self.link.address)
+            .header(X_MEMBER_TOKEN, &self.link.token)
+            .body(Either::Right(Empty::new()));
+        let Ok(request) = request else { return };
+        match timeout(PATIENCE, self.client.request(request)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, address, path, "a replica is not reached"),
+            Err(_) => tracing::debug!(address, path, "a replica does not answer"),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Between replicas. One leads; the others hand requests on to it and bring its answers back
+//! (`hand_on.rs`), and keep in touch with it (`keep_in_touch.rs`), so that it knows who there is
+//! (`members.rs`) and can tell them when it leaves.
+//!
+//! The link is authenticated by link tokens. Each replica draws one at start; the leader's stands beside
+//! its address in the store, and followers tell theirs to the leader. So only who can read the store
+//! can hand requests on, and only the leader can call for an election.
+
+mod hand_on;
+mod keep_in_touch;
+mod members;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{Either, Empty};
+use hyper::HeaderMap;
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use leasehold_engine::{Engine, Role};
+use leasehold_store::Leader;
+use subtle::ConstantTimeEq;
+
+use crate::error_code::ErrorCode;
+use crate::problem::Problem;
+pub(crate) use keep_in_touch::{ELECTION_PATH, GREETING_PATH};
+pub(crate) use members::Member;
+use members::Members;
+
+/// What a replica shows when it hands a request on: the link token of the one that it calls.
+const X_LINK_TOKEN: HeaderName = HeaderName::from_static("x-leasehold-link");
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the other replicas reach this one.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Its address: `host:port`.
+    pub address: String,
+    /// What they show when they call.
+    pub token: String,
+}
+
+/// This replica among the others.
+pub struct Cluster {
+    link: Link,
+    client: Client<HttpConnector, Either<Incoming, Empty<Bytes>>>,
+    members: Members,
+}
+
+/// Where a request is answered.
+pub(crate) enum Place {
+    Here,
+    There(Leader),
+}
+
+impl Cluster {
+    /// A replica that others reach by this link, alone at first.
+    #[must_use]
+    pub fn new(link: Link) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build(connector);
+        Self { link, client, members: Members::default() }
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Those who have been in touch lately, by address.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        self.members.lately()
+    }
+
+    /// Where to answer a request with these headers.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotReady`] if another replica handed it on to one that does not lead, or that does
+    /// not know it: the other has to look anew who leads. So it is handed on once at most.
+    pub(crate) fn place(&self, engine: &Engine, headers: &HeaderMap) -> Result<Place, Problem> {
+        let leader = match &*engine.role().borrow() {
+            Role::Following(leader) => Some(leader.clone()),
+            Role::Recovering { .. } | Role::Leading(_) | Role::Draining | Role::Stopped { .. } => {
+                None
+            }
+        };
+        match (headers.get(X_LINK_TOKEN), leader) {
+            (None, None) => Ok(Place::Here),
+            (None, Some(leader)) => Ok(Place::There(leader)),
+            (Some(token), None) if self.is_ours(token) => Ok(Place::Here),
+            (Some(_), _) => {
+                let reason = "the replica that the request was handed on to does not lead";
+                Err(Problem::new(ErrorCode::NotReady, reason))
+            }
+        }
+    }
+
+    fn is_ours(&self, token: &HeaderValue) -> bool {
+        token.as_bytes().ct_eq(self.link.token.as_bytes()).into()
+    }
+}

@@ -1,0 +1,41 @@
+//! Look at the replicas.
+
+use hyper::StatusCode;
+use leasehold_core::Role;
+use leasehold_engine::Role as EngineRole;
+
+use crate::call::Call;
+use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::error_code::ErrorCode;
+use crate::exchange::{Request, Response};
+use crate::problem::Problem;
+use crate::reply;
+use crate::state::Api;
+use crate::wire;
+
+pub(crate) static ENDPOINT: Endpoint = Endpoint {
+    method: HttpMethod::Get,
+    path: "/v1/cluster",
+    noun: Noun::Service,
+    operation: "get_cluster",
+    summary: "Look at the replicas",
+    description: "Shows who leads, in which epoch and since when, and which other replicas were in touch \
+                  with it in the last 10 seconds. Any replica can be asked: the leader answers. A service \
+                  that runs alone leads itself and has no address for others.",
+    needs: Some(Role::Read),
+    parameters: &[],
+    headers: &[],
+    success: (StatusCode::OK, Shape::Cluster),
+    refusals: &[],
+    answer: |api, request| Box::pin(async move { handle(&api, &request) }),
+};
+
+fn handle(api: &Api, request: &Request) -> Result<Response, Problem> {
+    Call::open(api, &ENDPOINT, request)?;
+    let EngineRole::Leading(term) = *api.engine.role().borrow() else {
+        return Err(Problem::new(ErrorCode::NotReady, "this replica does not lead"));
+    };
+    let members = api.cluster.as_ref().map(|cluster| cluster.members()).unwrap_or_default();
+    let address = api.cluster.as_ref().map(|cluster| cluster.link().address.as_str());
+    Ok(reply::json(StatusCode::OK, &wire::Cluster::new(address, term, &members)))
+}

@@ -1,0 +1,155 @@
+"""The engines that keep the state, each on hosts of its own and started for one test."""
+
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+
+from lab import until
+
+
+def find(program, variable, default, package):
+    """A program, by an environment variable or where Debian's package puts it."""
+    path = os.environ.get(variable) or default
+    found = shutil.which(path)
+    if not found:
+        raise SystemExit(f"{program} is missing: install {package}, or set {variable} to the program")
+    return found
+
+
+def answers(host, *command):
+    done = subprocess.run(["ip", "netns", "exec", host.space, *command], capture_output=True, timeout=10)
+    return done.returncode == 0
+
+
+class Etcd:
+    """Three members, a host each."""
+
+    name = "etcd"
+
+    @staticmethod
+    def is_there():
+        return True
+
+    def __init__(self, lab, directory):
+        program = find("etcd", "LEASEHOLD_TEST_ETCD", "etcd", "etcd-server")
+        self.hosts = [lab.host(f"e{number}") for number in range(3)]
+        peers = ",".join(f"{host.name}=http://{host.address('back')}:2380" for host in self.hosts)
+        self.commands = []
+        for host in self.hosts:
+            client, peer = (f"http://{host.address('back')}:{port}" for port in (2379, 2380))
+            self.commands.append([
+                program, "--name", host.name, "--data-dir", str(directory / host.name),
+                "--listen-client-urls", f"{client},http://127.0.0.1:2379", "--advertise-client-urls", client,
+                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+                "--initial-cluster", peers, "--initial-cluster-state", "new",
+            ])
+        self.logs = [directory / f"{host.name}.log" for host in self.hosts]
+        self.members = [None] * 3
+        for number in range(3):
+            self.start(number)
+        for host in self.hosts:
+            until("etcd is healthy", lambda: answers(
+                host, "curl", "-sf", "-m", "1", "http://127.0.0.1:2379/health"))
+
+    def start(self, number):
+        self.members[number] = self.hosts[number].start(self.commands[number], self.logs[number])
+
+    def url(self):
+        return "etcd://" + ",".join(f"{host.address('back')}:2379" for host in self.hosts) + "/test"
+
+    def fail(self):
+        """Two of three are gone: no majority."""
+        self.members[0].kill()
+        self.members[1].kill()
+
+    def recover(self):
+        self.start(0)
+        self.start(1)
+
+
+class Postgres:
+    """One server."""
+
+    name = "postgres"
+
+    @staticmethod
+    def is_there():
+        return True
+
+    def __init__(self, lab, directory):
+        installed = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
+        directory_of_programs = os.environ.get("LEASEHOLD_TEST_POSTGRES") or (installed or [""])[-1]
+        self.program = shutil.which(pathlib.Path(directory_of_programs) / "postgres")
+        if not self.program:
+            raise SystemExit("PostgreSQL is missing: install postgresql, or set LEASEHOLD_TEST_POSTGRES to the "
+                             "directory of its programs")
+        self.host = lab.host("db")
+        self.data, self.log = directory / "db", directory / "db.log"
+        # The server refuses to run as root.
+        self.user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+        self.data.mkdir()
+        shutil.chown(self.data, self.user)
+        initdb = pathlib.Path(self.program).with_name("initdb")
+        subprocess.run(["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", initdb,
+                        "-D", self.data, "-U", "postgres", "--auth=trust", "--no-sync"],
+                       check=True, capture_output=True)
+        with open(self.data / "pg_hba.conf", "a") as rules:
+            rules.write("host all all 10.78.0.0/24 trust\n")
+        self.start()
+
+    def start(self):
+        self.process = self.host.start(
+            [self.program, "-D", str(self.data), "-h", "0.0.0.0", "-k", str(self.data)], self.log, user=self.user)
+        ready = pathlib.Path(self.program).with_name("pg_isready")
+        until("PostgreSQL is ready", lambda: answers(self.host, str(ready), "-h", "127.0.0.1"))
+
+    def url(self):
+        return f"postgres://postgres@{self.host.address('back')}/postgres"
+
+    def fail(self):
+        self.process.kill()
+
+    def recover(self):
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self.start()
+
+
+class Datastore:
+    """Google's emulator of Datastore, which Debian does not have."""
+
+    name = "datastore"
+    variable = "LEASEHOLD_TEST_DATASTORE_EMULATOR"
+    default = "/usr/lib/google-cloud-sdk/platform/cloud-datastore-emulator/cloud_datastore_emulator"
+
+    @classmethod
+    def is_there(cls):
+        return bool(shutil.which(os.environ.get(cls.variable) or cls.default))
+
+    def __init__(self, lab, directory):
+        program = find("Google's Datastore emulator", self.variable, self.default,
+                       "google-cloud-cli-datastore-emulator")
+        self.host = lab.host("ds")
+        self.command = [program, "start", "--host=0.0.0.0", "--port=8081", "--testing",
+                        "--firestore_in_datastore_mode"]
+        self.log = directory / "ds.log"
+        self.start()
+
+    def start(self):
+        self.process = self.host.start(self.command, self.log)
+        until("the emulator is ready", lambda: answers(
+            self.host, "curl", "-sf", "-m", "1", "http://127.0.0.1:8081/"), seconds=60)
+
+    def url(self):
+        return "datastore://test"
+
+    def environment(self):
+        return {"DATASTORE_EMULATOR_HOST": f"{self.host.address('back')}:8081"}
+
+    def fail(self):
+        """It keeps everything in memory, so it may only be out of reach."""
+        self.host.pull("back")
+
+    def recover(self):
+        self.host.plug("back")
