@@ -38,7 +38,7 @@ def leader_paused(cluster, engine):
     """The leader stops past its lease, as a suspended machine does, and goes on as if nothing had been."""
     leader, began = cluster.leader(), time.monotonic()
     leader.process.pause()
-    time.sleep(UNPLANNED_SECONDS)
+    time.sleep(UNPLANNED_SECONDS + 2)
     leader.process.wake()
     time.sleep(2)
     ended = time.monotonic()

@@ -46,7 +46,7 @@ pub use id::{
     MAX_NOTE_BYTES, Namespace, Note, ProcessId,
 };
 pub use key::{ApiKey, KeyHash, MAX_LABEL_BYTES, Role};
-pub use limits::{GRACE, Limits, MAX_LOST_HOLDS};
+pub use limits::{GRACE, Limits, MAX_LOSERS, MAX_LOST_HOLDS};
 pub use line::{Presence, Purpose, Ticket, Waiter};
 pub use reply::{
     Blocker, CycleStep, Grant, HoldView, LockState, LockView, LostHold, Outcome, ProcessHold,

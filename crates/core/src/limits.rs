@@ -11,6 +11,10 @@ pub const GRACE: Duration = Duration::from_secs(2);
 /// Lost holds that are remembered for one process, at most; the oldest are forgotten first (I7).
 pub const MAX_LOST_HOLDS: usize = 100;
 
+/// Processes whose losses are remembered, at most; whoever lost something longest ago is forgotten first
+/// (I7).
+pub const MAX_LOSERS: usize = 10_000;
+
 /// Bounds that a command can run into; each has its own refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {

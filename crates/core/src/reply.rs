@@ -177,7 +177,7 @@ pub enum Reply {
         /// All that it holds, by lock and mode.
         holds: Vec<ProcessHold>,
         /// What it lost since it was told last, the oldest first: at most the newest
-        /// [`crate::MAX_LOST_HOLDS`], as long as it holds or waits for anything else, and not
+        /// [`crate::MAX_LOST_HOLDS`] of each process and those of the last [`crate::MAX_LOSERS`], and not
         /// remembered across a restart. What counts is what it holds.
         lost: Vec<LostHold>,
     },

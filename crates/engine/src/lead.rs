@@ -169,8 +169,9 @@ impl Owner {
                 if reached.is_ok_and(|reached| *reached == WindDown::WithoutWaiters) {
                     return false;
                 }
-                self.role.send_replace(Role::Draining);
+                // Closed first: whoever sees that it drains is not let in any more.
                 self.inbox.close();
+                self.role.send_replace(Role::Draining);
                 self.inbox.recv_many(&mut work.calls, self.settings.max_batch).await == 0
             }
             Some(gone) = self.gone.recv() => {

@@ -8,7 +8,7 @@ use crate::change::{Change, EndCause};
 use crate::command::HoldKey;
 use crate::history::{Kept, PastHold};
 use crate::id::{KeyId, LockId, Namespace, ProcessId};
-use crate::limits::MAX_LOST_HOLDS;
+use crate::limits::{MAX_LOSERS, MAX_LOST_HOLDS};
 use crate::line::{Presence, Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Lock};
 use crate::reply::LostHold;
@@ -177,23 +177,34 @@ impl Table {
                 history::keep(&mut lock.past, kept);
                 (number, first)
             });
+            let is_lost = match cause {
+                EndCause::Released | EndCause::Converted => false,
+                EndCause::Expired | EndCause::Forced => true,
+            };
             space.with_claims(&hold.process_id, |claims| {
                 claims.held.remove(&(hold.lock_id.clone(), hold.mode));
-                match cause {
-                    EndCause::Released | EndCause::Converted => {}
-                    EndCause::Expired | EndCause::Forced => claims.lose(LostHold {
-                        lock_id: hold.lock_id,
-                        mode: hold.mode,
-                        token,
-                        cause,
-                        ended_at: at,
-                    }),
+                if is_lost {
+                    let (lock_id, mode) = (hold.lock_id, hold.mode);
+                    claims.lose(LostHold { lock_id, mode, token, cause, ended_at: at });
                 }
             });
+            if is_lost {
+                self.remember_loser(hold.namespace, hold.process_id);
+            }
             self.deadlines.remove(&(deadline, token));
             if let Some((number, first)) = kept {
                 self.history.added(number, first);
             }
+        }
+    }
+
+    /// Forgets the losses of whoever lost something longest ago where there are too many (I7).
+    fn remember_loser(&mut self, namespace: Namespace, process_id: ProcessId) {
+        self.losers.push_back((namespace, process_id));
+        if self.losers.len() > MAX_LOSERS
+            && let Some((namespace, process_id)) = self.losers.pop_front()
+        {
+            self.space_of(&namespace).with_claims(&process_id, |claims| claims.lost.clear());
         }
     }
 
@@ -271,14 +282,14 @@ impl Claims {
 }
 
 impl Space {
-    /// Changes what is known of a process, and forgets it once it holds and wants nothing.
+    /// Changes what is known of a process, and forgets it once there is nothing to know.
     fn with_claims(&mut self, process_id: &ProcessId, change: impl FnOnce(&mut Claims)) {
         let claims = match self.processes.get_mut(process_id) {
             Some(claims) => claims,
             None => self.processes.entry(process_id.clone()).or_default(),
         };
         change(claims);
-        if claims.held.is_empty() && claims.wanted.is_empty() {
+        if claims.held.is_empty() && claims.wanted.is_empty() && claims.lost.is_empty() {
             self.processes.remove(process_id);
         }
     }

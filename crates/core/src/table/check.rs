@@ -122,10 +122,15 @@ impl Table {
             format!("{namespace} has {holds} holds and {waiters} waiters, not {space:?}")
         })?;
         let known: BTreeSet<&ProcessId> = held.keys().chain(wanted.keys()).collect();
-        agree(known.into_iter().eq(space.processes.keys()), || {
+        let is_active = |claims: &Claims| !claims.held.is_empty() || !claims.wanted.is_empty();
+        let active = space.processes.iter().filter(|(_, claims)| is_active(claims));
+        agree(known.into_iter().eq(active.map(|(process_id, _)| process_id)), || {
             format!("{namespace} knows {:?}", space.processes)
         })?;
         for (process_id, claims) in &space.processes {
+            agree(is_active(claims) || !claims.lost.is_empty(), || {
+                format!("{process_id} is known for nothing")
+            })?;
             let held = held.remove(process_id).unwrap_or_default();
             let wanted = wanted.remove(process_id).unwrap_or_default();
             agree(held == claims.held && wanted == claims.wanted, || {

@@ -44,7 +44,7 @@ pub(crate) struct Claims {
 #[derive(Debug, Default)]
 pub(crate) struct Space {
     pub(crate) locks: BTreeMap<LockId, Lock>,
-    /// The processes that hold something or stand in some line.
+    /// The processes that hold something, stand in some line, or were not told yet what they lost.
     pub(crate) processes: BTreeMap<ProcessId, Claims>,
     /// Holds of all its locks.
     pub(crate) holds: usize,
@@ -65,6 +65,8 @@ pub struct Table {
     last_ticket: Ticket,
     last_token: FencingToken,
     releases: Releases,
+    /// Processes that lost something, the longest ago first.
+    losers: VecDeque<(Namespace, ProcessId)>,
     history: History,
     keys: BTreeMap<KeyId, ApiKey>,
 }
@@ -95,6 +97,7 @@ impl Table {
             last_ticket: Ticket::default(),
             last_token: FencingToken::default(),
             releases: Releases::default(),
+            losers: VecDeque::new(),
             history: History::default(),
             keys: BTreeMap::new(),
         }

@@ -51,7 +51,7 @@ fn every_documented_call_exists_and_wants_a_key_where_it_says_so() {
     let service = Service::start_with_keys();
     let document = document();
     let operations = operations(&document);
-    assert_eq!(operations.len(), 30);
+    assert_eq!(operations.len(), 31);
     for (method, path, operation) in operations {
         let target = path.replace(['{', '}'], "");
         let reply = service.call(&method, &target);
