@@ -50,10 +50,12 @@ fn candidates<'a>(
             Box::new(space.locks.range::<str, _>((from, Bound::Unbounded)))
         }
         Some(process_id) => {
-            let from = match after {
+            let from = match (after, LockId::parse(prefix)) {
                 // It comes after whatever holds the process has of this lock.
-                Some(after) => Bound::Excluded((after.clone(), Mode::Write)),
-                None => Bound::Unbounded,
+                (Some(after), _) => Bound::Excluded((after.clone(), Mode::Write)),
+                (None, Ok(first)) => Bound::Included((first, Mode::Read)),
+                // No name, such as none at all or a dot: the names it begins are still to be looked for.
+                (None, Err(_)) => Bound::Unbounded,
             };
             let prefix = list.prefix.clone();
             let held = space.processes.get(process_id).into_iter();
