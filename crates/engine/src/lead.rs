@@ -191,23 +191,37 @@ impl Owner {
         effects: &Effects,
         table: &Table,
     ) -> Result<(), StoreError> {
-        let now = self.clock.now().mono;
-        if lease.due().is_some_and(|due| due <= now) {
-            match self.store.renew(epoch).await {
-                Ok(()) => *lease = lease.renewed(now),
-                Err(StoreError::Unavailable(reason)) if lease.is_certain(now) => {
-                    warn!(reason, "the lease was not renewed; trying again");
-                    *lease = lease.not_renewed(now);
+        if let Some(due) = lease.due() {
+            let now = self.clock.now().mono;
+            if due <= now {
+                match self.renew(epoch, lease, now).await {
+                    Err(StoreError::Unavailable(reason)) if lease.is_certain(now) => {
+                        warn!(reason, "the lease was not renewed; trying again");
+                        *lease = lease.not_renewed(now);
+                    }
+                    renewed => renewed?,
                 }
-                Err(error) => return Err(error),
             }
         }
         self.commit(epoch, effects, table).await?;
-        if effects.batch.is_empty() && !lease.is_certain(self.clock.now().mono) {
-            let sent = self.clock.now().mono;
-            self.store.renew(epoch).await?;
-            *lease = lease.renewed(sent);
+        if effects.batch.is_empty() {
+            let now = self.clock.now().mono;
+            if !lease.is_certain(now) {
+                self.renew(epoch, lease, now).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// Prolongs the lease from `now`, before it is sent: the store counts from later.
+    async fn renew(
+        &mut self,
+        epoch: Epoch,
+        lease: &mut Lease,
+        now: Mono,
+    ) -> Result<(), StoreError> {
+        self.store.renew(epoch).await?;
+        *lease = lease.renewed(now);
         Ok(())
     }
 
