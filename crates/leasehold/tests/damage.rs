@@ -66,9 +66,19 @@ fn journal(dir: &Path) -> PathBuf {
 
 #[test]
 fn i2_a_damaged_journal_is_named_and_never_served() {
+    check_damage(200, journal);
+}
+
+#[test]
+fn i2_a_damaged_log_is_named_and_never_served() {
+    // So few batches are all in it.
+    check_damage(30, |dir| dir.join("log"));
+}
+
+fn check_damage(locks: usize, file_in: fn(&Path) -> PathBuf) {
     let dir = tempfile::tempdir().unwrap();
-    killed_with_locks(dir.path(), 200);
-    let path = journal(dir.path());
+    killed_with_locks(dir.path(), locks);
+    let path = file_in(dir.path());
     let mut file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).unwrap();

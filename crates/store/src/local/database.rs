@@ -1,4 +1,4 @@
-//! The embedded database as this store uses it: one table of rows, one synced batch a commit.
+//! The embedded database as this store uses it: one table of rows, written in synced pieces.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -6,16 +6,14 @@ use std::time::Duration;
 
 use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy, PinningPolicy};
 use fjall::{AbstractTree, Keyspace, KeyspaceCreateOptions, PersistMode};
-use leasehold_core::{Batch, RowWrite};
 
-use super::contents::Contents;
 use super::fence::{FENCE_KEY, FORMAT, FORMAT_KEY, Fence, encode_fence, encode_format};
-use super::pending::{LOG_PREFIX, Pending, Write};
+use super::pending::Write;
 use super::retired::Retired;
 use super::trouble::Trouble;
-use crate::record;
 
 const TABLE: &str = "rows";
+const LOG_PREFIX: &[u8] = b"log/";
 
 /// Rows are read once, at start, and in order: there is nothing worth caching.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -36,7 +34,6 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct Database {
     rows: Keyspace,
     inner: fjall::Database,
-    pending: Pending,
     retired: Retired,
 }
 
@@ -59,13 +56,7 @@ impl Database {
             return Err(Trouble::Damaged("the database has lost its table of rows".to_owned()));
         }
         let rows = inner.keyspace(TABLE, table_options)?;
-        let mut pending = Pending::default();
-        for entry in rows.prefix(LOG_PREFIX) {
-            let (key, value) = entry.into_inner()?;
-            let read = pending.read_back(&key, &value);
-            read.map_err(|error| Trouble::Damaged(error.to_string()))?;
-        }
-        Ok(Self { rows, inner, pending, retired: Retired::default() })
+        Ok(Self { rows, inner, retired: Retired::default() })
     }
 
     /// The value of one row.
@@ -73,16 +64,19 @@ impl Database {
         Ok(self.rows.get(key)?.map(|value| value.to_vec()))
     }
 
+    /// The rows of the log, which format 2 kept here.
+    pub(super) fn log_rows(&self) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), Trouble>> {
+        self.rows.prefix(LOG_PREFIX).map(|entry| {
+            let (key, value) = entry.into_inner()?;
+            Ok((key.to_vec(), value.to_vec()))
+        })
+    }
+
     /// Hands the key and value of every row to `visit`, but for those that describe the directory.
-    /// Writes what is pending first; `fence` is the one that was committed last.
     pub(super) fn scan(
-        &mut self,
-        fence: &Fence,
+        &self,
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
-        if !self.pending.is_empty() {
-            self.commit_fence(fence)?;
-        }
         for entry in self.rows.iter() {
             let (key, value) = entry.into_inner()?;
             if *key != *FORMAT_KEY && *key != *FENCE_KEY {
@@ -92,54 +86,13 @@ impl Database {
         Ok(())
     }
 
-    /// Writes a batch and the fence in one piece and syncs it, and keeps `contents` up with it.
-    /// `fence` comes with the epoch and number of this batch; its summary is filled in here.
-    pub(super) fn commit(
-        &mut self,
-        batch: &Batch,
-        contents: &mut Contents,
-        fence: &mut Fence,
-    ) -> Result<(), Trouble> {
-        self.wait_for_workers()?;
-        let mut writes = Vec::with_capacity(batch.len());
-        for (key, write) in batch.writes() {
-            writes.push(match write {
-                RowWrite::Put(row) => {
-                    let (key, value) = record::encode(row)
-                        .map_err(|error| Trouble::Unwritten(error.to_string()))?;
-                    contents.put(&key, record::carried(&value));
-                    (key, Some(value))
-                }
-                RowWrite::Delete => {
-                    let key = record::encode_key(key);
-                    contents.delete(&key);
-                    (key, None)
-                }
-            });
-        }
-        fence.summary = contents.summary();
-        let (key, value) = self.pending.add(fence.batch, writes);
-        if self.pending.is_full() {
-            let writes = self.pending.take();
-            self.write(writes, fence)
-        } else {
-            self.write([(key, Some(value))], fence)
-        }
-    }
-
-    /// Writes the fence, and puts in their places the rows that are pending.
-    pub(super) fn commit_fence(&mut self, fence: &Fence) -> Result<(), Trouble> {
-        self.wait_for_workers()?;
-        let format = (FORMAT_KEY.to_vec(), Some(encode_format(FORMAT)));
-        let writes = self.pending.take().chain([format]);
-        self.write(writes, fence)
-    }
-
-    fn write(
+    /// Makes these writes and the fence durable, in one piece.
+    pub(super) fn write(
         &mut self,
         rows: impl IntoIterator<Item = Write>,
         fence: &Fence,
     ) -> Result<(), Trouble> {
+        self.wait_for_workers()?;
         let mut writes = self.inner.batch().durability(Some(PersistMode::SyncAll));
         for (key, value) in rows {
             match value {

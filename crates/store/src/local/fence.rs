@@ -7,10 +7,11 @@ use crate::store::Epoch;
 
 use super::contents::Summary;
 
-/// Version of the directory: which files it has and what the rows in it mean. Format 1 had no log
-/// (`pending.rs`) and is otherwise the same; a claim turns it into format 2.
-pub(super) const FORMAT: u32 = 2;
+/// Version of the directory: which files it has and what the rows in it mean. Format 1 had no log, format
+/// 2 had it in rows of the database; a claim turns both into format 3, with the log in a file (`log.rs`).
+pub(super) const FORMAT: u32 = 3;
 pub(super) const OLDEST_FORMAT: u32 = 1;
+pub(super) const FIRST_FORMAT_WITH_LOG_FILE: u32 = 3;
 
 pub(super) const FORMAT_KEY: &[u8] = b"meta/format";
 pub(super) const FENCE_KEY: &[u8] = b"meta/fence";
@@ -25,6 +26,9 @@ pub(super) struct Fence {
     /// What the rows add up to.
     pub(super) summary: Summary,
 }
+
+/// Length of an encoded fence.
+pub(super) const FENCE_BYTES: usize = 36;
 
 pub(super) fn encode_format(format: u32) -> Vec<u8> {
     let mut value = format.to_le_bytes().to_vec();
@@ -41,7 +45,7 @@ pub(super) fn decode_format(value: &[u8]) -> Result<u32, RecordError> {
 
 pub(super) fn encode_fence(fence: &Fence) -> Vec<u8> {
     let Fence { epoch, batch, summary: Summary { rows, digest } } = *fence;
-    let mut value = Vec::with_capacity(40);
+    let mut value = Vec::with_capacity(FENCE_BYTES);
     for number in [epoch.0, batch, rows, digest] {
         value.extend_from_slice(&number.to_le_bytes());
     }
@@ -70,10 +74,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn golden_bytes_of_format_2() {
+    fn golden_bytes_of_format_3() {
         let fence = Fence { epoch: Epoch(1), batch: 2, summary: Summary { rows: 3, digest: 4 } };
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        assert_eq!(hex(&encode_format(FORMAT)), "02000000d94b8783");
+        assert_eq!(hex(&encode_format(FORMAT)), "03000000bc2c3b3b");
         assert_eq!(
             hex(&encode_fence(&fence)),
             "0100000000000000020000000000000003000000000000000400000000000000f7cbf509"

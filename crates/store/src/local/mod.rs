@@ -2,16 +2,20 @@
 //!
 //! ```text
 //! DIR/acknowledged   which batch was acknowledged last, and the lock of the directory (witness.rs)
-//! DIR/fjall/         the database: a journal, and sorted table files (database.rs)
+//! DIR/log            the latest batches (log.rs)
+//! DIR/fjall/         the database, with all rows but theirs: a journal, and sorted files (database.rs)
 //! ```
-//! Opening is in `open.rs`, what the directory says about itself in `fence.rs`, how a lost row is
-//! noticed in `contents.rs`, how batches are gathered in `pending.rs`, which failures can be got over in `trouble.rs`, and why a commit does not
-//! wait for memory to be freed in `retired.rs`.
+//! Opening is in `open.rs`, what an open directory does in `opened.rs`, what it says about itself in
+//! `fence.rs`, how a lost row is noticed in `contents.rs`, how batches are gathered in `pending.rs`,
+//! which failures can be got over in `trouble.rs`, and why a commit does not wait for memory to be
+//! freed in `retired.rs`.
 
 mod contents;
 mod database;
 mod fence;
+mod log;
 mod open;
+mod opened;
 mod pending;
 mod retired;
 mod trouble;
@@ -22,12 +26,11 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use leasehold_core::{Batch, Row};
 
-use self::contents::Contents;
 pub use self::open::OpenError;
-use self::open::{Opened, open_database, take_directory};
+use self::open::{open_database, take_directory};
+use self::opened::Opened;
 use self::trouble::{Trouble, guarded};
 use self::witness::Witness;
-use crate::record;
 use crate::store::{Epoch, Store, StoreError};
 
 /// Rows in a data directory, each commit synced to the disk before it returns.
@@ -125,52 +128,6 @@ impl State {
             Self::Closed => Err(StoreError::Unavailable("the database is closed".to_owned())),
             Self::Refused(why) => Err(StoreError::Corrupt(why.clone())),
         }
-    }
-}
-
-impl Opened {
-    fn claim(&mut self, witness: &Witness) -> Result<Epoch, Trouble> {
-        let mut fence = self.fence;
-        fence.epoch = Epoch(fence.epoch.0 + 1);
-        fence.batch += 1;
-        self.database.commit_fence(&fence)?;
-        witness.record(fence.epoch, fence.batch)?;
-        witness.sync()?;
-        self.fence = fence;
-        Ok(fence.epoch)
-    }
-
-    fn commit(&mut self, batch: &Batch, witness: &Witness) -> Result<(), Trouble> {
-        let mut fence = self.fence;
-        fence.batch += 1;
-        let Some(contents) = &mut self.contents else {
-            return Err(Trouble::Unwritten("the rows have not been read yet".to_owned()));
-        };
-        self.database.commit(batch, contents, &mut fence)?;
-        witness.record(fence.epoch, fence.batch)?;
-        self.fence = fence;
-        Ok(())
-    }
-
-    /// Reads all rows and checks that they are exactly those that were committed.
-    fn load(&mut self, visit: &mut (dyn FnMut(Row) + Send)) -> Result<(), Trouble> {
-        let mut contents = Contents::with_capacity(self.fence.summary.rows);
-        self.database.scan(&self.fence, |key, value| {
-            let row =
-                record::decode(key, value).map_err(|error| Trouble::Damaged(error.to_string()))?;
-            contents.put(key, record::carried(value));
-            visit(row);
-            Ok(())
-        })?;
-        let (found, committed) = (contents.summary(), self.fence.summary);
-        if found != committed {
-            return Err(Trouble::Damaged(format!(
-                "{} rows were committed up to batch {}, but the database has {}, or older ones",
-                committed.rows, self.fence.batch, found.rows
-            )));
-        }
-        self.contents = Some(contents);
-        Ok(())
     }
 }
 

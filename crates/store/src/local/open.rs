@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tracing::warn;
 
-use super::contents::Contents;
 use super::database::Database;
 use super::fence::{
-    FENCE_KEY, FORMAT, FORMAT_KEY, Fence, OLDEST_FORMAT, decode_fence, decode_format,
+    FENCE_KEY, FIRST_FORMAT_WITH_LOG_FILE, FORMAT, FORMAT_KEY, Fence, OLDEST_FORMAT, decode_fence,
+    decode_format,
 };
+use super::log::Log;
+use super::opened::Opened;
+use super::pending::Pending;
 use super::trouble::{Trouble, guarded};
 use super::witness::{Acknowledged, Witness};
 use crate::record::RecordError;
@@ -21,6 +24,7 @@ const DATABASE: &str = "fjall";
 /// The database while it is being made: under its own name it is complete.
 const UNFINISHED: &str = "fjall-unfinished";
 const ACKNOWLEDGED: &str = "acknowledged";
+const LOG: &str = "log";
 /// File systems put this into their root; it is nobody's data.
 const LOST_AND_FOUND: &str = "lost+found";
 
@@ -89,14 +93,6 @@ pub enum OpenError {
     },
 }
 
-/// A database that holds all that was acknowledged, as far as its fence can tell.
-pub(super) struct Opened {
-    pub(super) database: Database,
-    pub(super) fence: Fence,
-    /// Known once all rows have been read.
-    pub(super) contents: Option<Contents>,
-}
-
 /// Makes the directory if need be and takes it for this process.
 pub(super) fn take_directory(dir: &Path) -> Result<Witness, OpenError> {
     let on_error = |error| error_in(dir, Trouble::Disk(io::Error::to_string(&error)));
@@ -113,7 +109,7 @@ fn check_ours(dir: &Path) -> Result<(), OpenError> {
     let mut foreign = None;
     for entry in fs::read_dir(dir).map_err(on_error)? {
         let name = entry.map_err(on_error)?.file_name();
-        if name == ACKNOWLEDGED || name == DATABASE || name == UNFINISHED {
+        if [ACKNOWLEDGED, LOG, DATABASE, UNFINISHED].iter().any(|ours| name == *ours) {
             return Ok(());
         }
         if name != LOST_AND_FOUND {
@@ -140,14 +136,33 @@ pub(super) fn open_database(dir: &Path, witness: &Witness) -> Result<Opened, Ope
     })
     .map_err(|trouble| error_in(dir, trouble))
     .and_then(|(database, acknowledged)| {
-        check_format(dir, &database)?;
+        let format = check_format(dir, &database)?;
         guarded(|| {
-            let fence: Fence = describe(&database, FENCE_KEY, decode_fence)?;
-            check_end(&fence, acknowledged)?;
-            Ok(Opened { database, fence, contents: None })
+            let opened = open_log(dir, format, database)?;
+            check_end(&opened.fence, acknowledged)?;
+            Ok(opened)
         })
         .map_err(|trouble| error_in(dir, trouble))
     })
+}
+
+/// Reads what the log has beyond the database.
+fn open_log(dir: &Path, format: u32, database: Database) -> Result<Opened, Trouble> {
+    let path = dir.join(LOG);
+    let mut pending = Pending::default();
+    if format < FIRST_FORMAT_WITH_LOG_FILE {
+        Log::create(&path)?;
+        File::open(dir)?.sync_all()?;
+        for row in database.log_rows() {
+            let (key, value) = row?;
+            pending.add_log_row(&key, &value)?;
+        }
+    } else if !path.try_exists()? {
+        return Err(Trouble::Damaged(format!("the file {LOG:?} is missing")));
+    }
+    let fence: Fence = describe(&database, FENCE_KEY, decode_fence)?;
+    let (log, fence) = Log::open(&path, fence, |writes| pending.add(writes))?;
+    Ok(Opened { database, log, pending, fence, contents: None })
 }
 
 fn create(dir: &Path, path: &Path) -> Result<(), Trouble> {
@@ -156,6 +171,7 @@ fn create(dir: &Path, path: &Path) -> Result<(), Trouble> {
         fs::remove_dir_all(&unfinished)?;
     }
     Database::create(&unfinished)?;
+    Log::create(&dir.join(LOG))?;
     fs::rename(&unfinished, path)?;
     File::open(dir)?.sync_all()?;
     Ok(())
@@ -187,11 +203,11 @@ fn check_vital_files(database: &Path) -> Result<(), Trouble> {
     Err(Trouble::Damaged(format!("the journal \"{DATABASE}/*.{JOURNAL_EXTENSION}\" is missing")))
 }
 
-fn check_format(dir: &Path, database: &Database) -> Result<(), OpenError> {
+fn check_format(dir: &Path, database: &Database) -> Result<u32, OpenError> {
     let found = guarded(|| describe(database, FORMAT_KEY, decode_format))
         .map_err(|trouble| error_in(dir, trouble))?;
     if (OLDEST_FORMAT..=FORMAT).contains(&found) {
-        Ok(())
+        Ok(found)
     } else {
         Err(OpenError::UnknownFormat { dir: dir.to_owned(), found })
     }
@@ -206,7 +222,7 @@ fn describe<T>(
     let value = database.get(key)?.ok_or_else(|| {
         Trouble::Damaged(format!("the row {:?} is missing", String::from_utf8_lossy(key)))
     })?;
-    decode(&value).map_err(|error| Trouble::Damaged(error.to_string()))
+    Ok(decode(&value)?)
 }
 
 fn check_end(fence: &Fence, acknowledged: Acknowledged) -> Result<(), Trouble> {

@@ -1,18 +1,13 @@
 //! What the last batches wrote, before each row goes to its own place.
 //!
 //! To put a row in its place the database looks for it among some hundred thousand others, and most rows
-//! do not stay as they are for long: a hold is given back, a lock is dated anew. So a batch is
-//! committed as one row, `log/{number}`, and only what some batches together come to is written row by
-//! row, in one piece with the end of their log.
-//!
-//! A log row lists its writes: length of the key (2 bytes), key, length of the value (4 bytes, all ones
-//! if the row is gone), value. Lengths are little endian. It ends in the checksum that all rows have.
+//! do not stay as they are for long: a hold is given back, a lock is dated anew. So a batch is made
+//! durable by the log (`log.rs`), and only what some batches together come to is written row by row, in
+//! one piece.
 
 use std::collections::BTreeMap;
 
-use crate::record::{RecordError, printable, seal, unseal};
-
-pub(super) const LOG_PREFIX: &[u8] = b"log/";
+use crate::record::{RecordError, printable, unseal};
 
 /// Batches whose writes are pending at most. The more, the more often one row stands for many writes,
 /// and the longer the commit that puts all of them in their places.
@@ -27,65 +22,68 @@ const GONE: u32 = u32::MAX;
 /// The key of a row, and its value unless it is gone.
 pub(super) type Write = (Vec<u8>, Option<Vec<u8>>);
 
-/// The writes that the database has in its log alone.
+/// The writes that the database does not have yet.
 #[derive(Default)]
 pub(super) struct Pending {
     rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// The keys of the log rows.
-    log: Vec<Vec<u8>>,
+    batches: usize,
 }
 
 impl Pending {
-    /// Takes the writes of a batch, and gives the log row that makes them durable.
-    pub(super) fn add(&mut self, batch: u64, writes: Vec<Write>) -> (Vec<u8>, Vec<u8>) {
-        let key = format!("log/{batch:020}").into_bytes();
-        let mut value = Vec::with_capacity(writes.len() * 128);
-        for (row, content) in &writes {
-            write_part(&mut value, &row.len().to_le_bytes()[..2], row);
-            match content {
-                Some(content) => write_part(&mut value, &content.len().to_le_bytes()[..4], content),
-                None => write_part(&mut value, &GONE.to_le_bytes(), &[]),
-            }
-        }
-        seal(&key, &mut value);
+    /// Takes the writes of a batch.
+    pub(super) fn add(&mut self, writes: impl IntoIterator<Item = Write>) {
         self.rows.extend(writes);
-        self.log.push(key.clone());
-        (key, value)
+        self.batches += 1;
     }
 
-    /// Takes a log row that was committed before.
-    pub(super) fn read_back(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
-        let mut rest = unseal(key, value)?;
-        while !rest.is_empty() {
-            let write = read_write(&mut rest).ok_or_else(|| RecordError::Malformed {
-                key: printable(key),
-                what: "its last write is incomplete",
-            })?;
-            self.rows.extend([write]);
-        }
-        self.log.push(key.to_vec());
+    /// Takes a batch that format 2 kept as a row of the database; that row is gone with the next write.
+    pub(super) fn add_log_row(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        self.add(read_writes(key, unseal(key, value)?)?);
+        self.rows.insert(key.to_vec(), None);
         Ok(())
     }
 
     /// Whether it is time to put the rows in their places.
     pub(super) fn is_full(&self) -> bool {
-        self.log.len() >= MAX_BATCHES || self.rows.len() >= MAX_ROWS
+        self.batches >= MAX_BATCHES || self.rows.len() >= MAX_ROWS
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.log.is_empty()
+        self.batches == 0
     }
 
-    /// What it all comes to: the writes, and the log rows that are gone once those are made.
+    /// What it all comes to.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Write> + use<> {
-        let Self { rows, log } = std::mem::take(self);
-        rows.into_iter().chain(log.into_iter().map(|key| (key, None)))
+        std::mem::take(self).rows.into_iter()
     }
 }
 
-fn write_part(log: &mut Vec<u8>, length: &[u8], part: &[u8]) {
-    log.extend_from_slice(length);
-    log.extend_from_slice(part);
+/// Lists writes: length of the key (2 bytes), key, length of the value (4 bytes, all ones if the row is
+/// gone), value. Lengths are little endian.
+pub(super) fn list_writes(writes: &[Write], list: &mut Vec<u8>) {
+    let mut part = |length: &[u8], part: &[u8]| {
+        list.extend_from_slice(length);
+        list.extend_from_slice(part);
+    };
+    for (key, value) in writes {
+        part(&key.len().to_le_bytes()[..2], key);
+        match value {
+            Some(value) => part(&value.len().to_le_bytes()[..4], value),
+            None => part(&GONE.to_le_bytes(), &[]),
+        }
+    }
+}
+
+/// Reads such a list; `name` says in an error whose it is.
+pub(super) fn read_writes(name: &[u8], mut list: &[u8]) -> Result<Vec<Write>, RecordError> {
+    let mut writes = Vec::new();
+    while !list.is_empty() {
+        writes.push(read_write(&mut list).ok_or_else(|| RecordError::Malformed {
+            key: printable(name),
+            what: "its last write is incomplete",
+        })?);
+    }
+    Ok(writes)
 }
 
 fn read_write(rest: &mut &[u8]) -> Option<Write> {
@@ -101,45 +99,51 @@ fn read_write(rest: &mut &[u8]) -> Option<Write> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::seal;
 
     fn writes() -> Vec<Write> {
         vec![(b"a".to_vec(), Some(b"xyz".to_vec())), (b"bc".to_vec(), None)]
     }
 
-    #[test]
-    fn golden_bytes_of_the_log_in_format_2() {
-        let (key, value) = Pending::default().add(258, writes());
-        assert_eq!(key, b"log/00000000000000000258");
-        let (body, checksum) = value.split_at(value.len() - 4);
-        assert_eq!(body, b"\x01\0a\x03\0\0\0xyz\x02\0bc\xff\xff\xff\xff");
-        assert_eq!(checksum.len(), 4);
+    fn listed() -> Vec<u8> {
+        let mut list = Vec::new();
+        list_writes(&writes(), &mut list);
+        list
     }
 
     #[test]
-    fn i2_the_log_read_back_is_what_was_added() {
-        let mut before = Pending::default();
-        let logged = [before.add(1, writes()), before.add(2, vec![(b"a".to_vec(), None)])];
-        let mut after = Pending::default();
-        for (key, value) in &logged {
-            after.read_back(key, value).unwrap();
-        }
-        let all: Vec<Write> = after.take().collect();
-        assert_eq!(all, before.take().collect::<Vec<_>>());
-        let [(one, _), (two, _)] = logged;
-        assert_eq!(all, [(b"a".to_vec(), None), (b"bc".to_vec(), None), (one, None), (two, None)]);
-        assert!(after.is_empty());
+    fn golden_bytes_of_a_list_of_writes() {
+        assert_eq!(listed(), b"\x01\0a\x03\0\0\0xyz\x02\0bc\xff\xff\xff\xff");
     }
 
     #[test]
-    fn i2_a_log_row_that_ends_early_is_an_error_even_with_a_right_checksum() {
-        let (key, value) = Pending::default().add(1, writes());
-        let body = &value[..value.len() - 4];
-        for len in 0..=body.len() {
-            let mut cut = body[..len].to_vec();
-            seal(&key, &mut cut);
-            let read = Pending::default().read_back(&key, &cut);
-            // Where a write ends, so may a log.
+    fn i2_a_list_read_back_is_what_was_listed_and_ends_with_a_write() {
+        let list = listed();
+        assert_eq!(read_writes(b"log", &list), Ok(writes()));
+        for len in 0..=list.len() {
+            let read = read_writes(b"log", &list[..len]);
+            // Where a write ends, so may a list.
             assert_eq!(read.is_ok(), [0, 10, 18].contains(&len), "{len}: {read:?}");
         }
+    }
+
+    #[test]
+    fn i2_log_rows_of_format_2_come_to_their_writes_and_go() {
+        let mut pending = Pending::default();
+        let mut later = Vec::new();
+        list_writes(&[(b"a".to_vec(), None)], &mut later);
+        for (key, mut value) in [(b"log/1", listed()), (b"log/2", later)] {
+            seal(key, &mut value);
+            pending.add_log_row(key, &value).unwrap();
+        }
+        let gone: Vec<Vec<u8>> = pending
+            .take()
+            .map(|(key, value)| {
+                assert_eq!(value, None);
+                key
+            })
+            .collect();
+        assert_eq!(gone, [&b"a"[..], b"bc", b"log/1", b"log/2"]);
+        assert!(pending.is_empty());
     }
 }

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::record::RecordError;
+
 /// A failure of the database or of the disk below it.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -33,6 +35,12 @@ impl From<fjall::Error> for Trouble {
             fjall::Error::Locked => Self::Locked,
             other => Self::Damaged(format!("the database reports {other:?}")),
         }
+    }
+}
+
+impl From<RecordError> for Trouble {
+    fn from(error: RecordError) -> Self {
+        Self::Damaged(error.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{RecordError, printable};
 
 /// Length of the checksum at the end of a value.
-const CHECKSUM_BYTES: usize = 4;
+pub(crate) const CHECKSUM_BYTES: usize = 4;
 
 /// CRC-32 over a key and the body of its value.
 fn checksum(key: &[u8], body: &[u8]) -> u32 {

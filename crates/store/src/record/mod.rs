@@ -13,7 +13,7 @@ mod value;
 use leasehold_core::{Row, RowKey};
 use thiserror::Error;
 
-pub(crate) use checksum::{carried, seal, unseal};
+pub(crate) use checksum::{CHECKSUM_BYTES, carried, seal, unseal};
 pub use value::VERSION;
 
 /// Why stored bytes are not a row. Nothing can be done about it but to restore a backup.

@@ -6,7 +6,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::{
-    Image, Rows, Writer, listing, long_hold, position, scattered, small_directory, start_on,
+    Image, Rows, Writer, directory_without_log, listing, long_hold, position, scattered,
+    small_directory, start_on,
 };
 
 /// More than a table in memory holds before the database writes it to a file.
@@ -71,18 +72,26 @@ fn damage_file(image: &Image, acknowledged: &Rows, path: &PathBuf, spots: usize)
     named
 }
 
-#[test]
-fn i2_damage_in_the_journal_is_never_silent() {
-    let (image, acknowledged) = small_directory();
-    let journal = image.ending(".jnl").remove(0);
+/// Damages a file whose every byte matters, up to its tail of zeros.
+fn damage_vital_file((image, acknowledged): &(Image, Rows), path: &str) {
     let spots = 180;
-    let named = damage_file(&image, &acknowledged, &journal, spots);
+    let named = damage_file(image, acknowledged, &path.into(), spots);
     assert!(named > spots * 8 / 10, "only {named} of {spots} were noticed");
 }
 
 #[test]
+fn i2_damage_in_the_log_is_never_silent() {
+    damage_vital_file(&small_directory(), "log");
+}
+
+#[test]
+fn i2_damage_in_the_journal_is_never_silent() {
+    damage_vital_file(&directory_without_log(), "fjall/0.jnl");
+}
+
+#[test]
 fn i2_damage_in_any_other_file_is_never_silent() {
-    let (image, acknowledged) = small_directory();
+    let (image, acknowledged) = directory_without_log();
     let others: Vec<_> = image.0.keys().filter(|path| !path.ends_with("0.jnl")).collect();
     let named: usize = others.iter().map(|path| damage_file(&image, &acknowledged, path, 24)).sum();
     assert!(named > 0, "the damage hit nothing that matters: {others:?}");

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::{
-    BATCHES, Image, ROWS_A_BATCH, Rows, Writer, small_directory, start, start_on,
+    BATCHES, Image, ROWS_A_BATCH, Rows, Writer, directory_without_log, small_directory, start,
+    start_on,
 };
 use leasehold_store::{LocalStore, OpenError};
 
@@ -59,40 +60,88 @@ fn a_path_that_is_a_file_is_refused() {
 fn another_format_is_refused_with_both_versions() {
     let dir = tempfile::tempdir().unwrap();
     LocalStore::open(dir.path()).map(drop).unwrap();
-    write_format(dir.path(), 3);
+    write_format(dir.path(), 4);
     let error = LocalStore::open(dir.path()).map(drop).unwrap_err();
-    assert!(matches!(error, OpenError::UnknownFormat { found: 3, .. }), "{error}");
-    let text = "has format 3, and this version of Leasehold knows formats up to 2";
+    assert!(matches!(error, OpenError::UnknownFormat { found: 4, .. }), "{error}");
+    let text = "has format 4, and this version of Leasehold knows formats up to 3";
     assert!(error.to_string().contains(text), "{error}");
 }
 
 #[test]
-fn i2_a_directory_of_format_1_is_read_and_becomes_one_of_format_2() {
+fn i2_a_directory_of_format_1_is_read_and_becomes_one_of_format_3() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(dir.path());
     writer.commit(3);
     let acknowledged = writer.acknowledged.clone();
     drop(writer);
-    // A claim leaves no log, so what it leaves is what the version before it would have left.
+    // A claim leaves nothing in the log, so what it leaves is what the first version would have left.
     assert_eq!(start(dir.path()), Ok(acknowledged.clone()));
+    fs::remove_file(dir.path().join("log")).unwrap();
     write_format(dir.path(), 1);
     assert_eq!(start(dir.path()), Ok(acknowledged));
-    let database = fjall::Database::builder(dir.path().join("fjall")).open().unwrap();
-    let rows = database.keyspace("rows", || panic!("the table is there")).unwrap();
-    assert_eq!(rows.get("meta/format").unwrap().unwrap()[..4], 2_u32.to_le_bytes());
+    assert_eq!(read_format(dir.path()), 3);
 }
 
-/// Does what a later version would do: writes another number into `meta/format`.
-fn write_format(dir: &Path, format: u32) {
+/// Format 2 kept each entry of the log as a row of the database.
+#[test]
+fn i2_a_directory_of_format_2_is_read_and_becomes_one_of_format_3() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path());
+    (0..3).for_each(|_| writer.commit(3));
+    let acknowledged = writer.acknowledged.clone();
+    drop(writer);
+    let log = fs::read(dir.path().join("log")).unwrap();
+    let mut rest = &log[..];
+    let mut found = 0;
+    with_rows(dir.path(), |rows| {
+        loop {
+            let length = u32::from_le_bytes(*rest.first_chunk().unwrap());
+            if length == 0 {
+                break;
+            }
+            let (entry, after) = rest.split_at(usize::try_from(length).unwrap());
+            let (fence, writes) = entry[4..entry.len() - 4].split_at(36);
+            let batch = u64::from_le_bytes(*fence[8..].first_chunk().unwrap());
+            let key = format!("log/{batch:020}");
+            rows.insert(&key, sealed(&key, writes)).unwrap();
+            rows.insert("meta/fence", fence).unwrap();
+            rest = after;
+            found += 1;
+        }
+    });
+    assert_eq!(found, 3);
+    fs::remove_file(dir.path().join("log")).unwrap();
+    write_format(dir.path(), 2);
+    assert_eq!(start(dir.path()), Ok(acknowledged.clone()));
+    assert_eq!(read_format(dir.path()), 3);
+    assert_eq!(start(dir.path()), Ok(acknowledged));
+}
+
+/// Does something with the rows of the database, and syncs it.
+fn with_rows<T>(dir: &Path, work: impl FnOnce(&fjall::Keyspace) -> T) -> T {
     let database = fjall::Database::builder(dir.join("fjall")).open().unwrap();
     let rows = database.keyspace("rows", || panic!("the table is there")).unwrap();
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(b"meta/format");
-    hasher.update(&format.to_le_bytes());
-    let mut value = format.to_le_bytes().to_vec();
-    value.extend_from_slice(&hasher.finalize().to_le_bytes());
-    rows.insert("meta/format", value).unwrap();
+    let result = work(&rows);
     database.persist(fjall::PersistMode::SyncAll).unwrap();
+    result
+}
+
+fn sealed(key: &str, body: &[u8]) -> Vec<u8> {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key.as_bytes());
+    hasher.update(body);
+    [body, &hasher.finalize().to_le_bytes()].concat()
+}
+
+/// Does what another version would do: writes another number into `meta/format`.
+fn write_format(dir: &Path, format: u32) {
+    let value = sealed("meta/format", &format.to_le_bytes());
+    with_rows(dir, |rows| rows.insert("meta/format", value).unwrap());
+}
+
+fn read_format(dir: &Path) -> u32 {
+    let value = with_rows(dir, |rows| rows.get("meta/format").unwrap().unwrap());
+    u32::from_le_bytes(*value.first_chunk().unwrap())
 }
 
 /// A first start that was interrupted leaves a database without a version mark, which the database
@@ -150,7 +199,11 @@ fn i2_a_missing_file_is_named() {
         }
     }
     assert!(lost.iter().any(|path| path.ends_with("version")), "{lost:?}");
-    assert!(lost.iter().any(|path| path.ends_with("0.jnl")), "{lost:?}");
+    assert!(lost.iter().any(|path| path.ends_with("log")), "{lost:?}");
+    let (mut image, acknowledged) = directory_without_log();
+    image.0.remove(Path::new("fjall/0.jnl"));
+    let error = start_on(&image, &acknowledged, "without the journal").unwrap_err();
+    assert!(error.contains("is damaged"), "{error}");
 }
 
 #[test]

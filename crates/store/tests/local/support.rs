@@ -165,11 +165,24 @@ pub(crate) fn listing(dir: &Path) -> BTreeMap<PathBuf, u64> {
 pub(crate) const BATCHES: u64 = 30;
 pub(crate) const ROWS_A_BATCH: u64 = 10;
 
+/// As many batches as it takes until all of them are in the database.
+pub(crate) const ROUND: u64 = 65;
+
+/// A directory with few batches, which are in its log.
 pub(crate) fn small_directory() -> (Image, Rows) {
+    directory_with(BATCHES, ROWS_A_BATCH)
+}
+
+/// A directory whose database has all rows.
+pub(crate) fn directory_without_log() -> (Image, Rows) {
+    directory_with(ROUND, 4)
+}
+
+fn directory_with(batches: u64, rows_a_batch: u64) -> (Image, Rows) {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(dir.path());
-    for _ in 0..BATCHES {
-        writer.commit(ROWS_A_BATCH);
+    for _ in 0..batches {
+        writer.commit(rows_a_batch);
     }
     let acknowledged = writer.acknowledged.clone();
     drop(writer);
