@@ -22,6 +22,9 @@ use crate::wind_down::WindDown;
 /// deadlines do not.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// Commands that a round takes at least, if so many are there.
+const MIN_ROUND: usize = 16;
+
 /// How a term of leadership ended.
 pub(crate) enum TermEnd {
     /// Somebody asked the loop to end, and all that was queued is answered.
@@ -50,10 +53,13 @@ impl Owner {
     ) -> TermEnd {
         let mut waiting = Waiting::default();
         let mut work = Work::default();
+        let mut taken = 0;
         loop {
             let due = [table.next_deadline(), lease.due(), self.gauges.due()];
             let due = due.into_iter().flatten().min();
-            let drained = self.wait_for_work(due, &mut work, &waiting).await;
+            let size = self.round_size(taken);
+            let drained = self.wait_for_work(due, size, &mut work, &waiting).await;
+            taken = work.calls.len();
             if drained && work.calls.is_empty() && work.gone.is_empty() {
                 waiting.dismiss(&Failure::Draining);
                 return TermEnd::Drained;
@@ -80,6 +86,15 @@ impl Owner {
             }
             self.gauges.after_batch(now.mono, &effects, self.inbox.len(), &table);
         }
+    }
+
+    /// How many commands to take at once: half of the callers in sight, who are those in the queue and
+    /// those answered last, who are about to call again. While this half's batch is written, the other
+    /// half's requests are read and answered by other threads. Taking all at once would have the loop
+    /// and those threads wait for each other by turns.
+    fn round_size(&self, answered: usize) -> usize {
+        let callers = answered + self.inbox.len();
+        callers.div_ceil(2).max(MIN_ROUND).min(self.settings.max_batch)
     }
 
     /// Ends what is due, takes out those who are gone, and decides the calls, in this order. Whoever is
@@ -136,11 +151,12 @@ impl Owner {
         answers
     }
 
-    /// Waits for commands, for word of callers who are gone, for the next deadline, or for the call
-    /// to wind down. True if asked to end and nothing more is queued.
+    /// Waits for commands (it takes `size` at most), for word of callers who are gone, for the next
+    /// deadline, or for the call to wind down. True if asked to end and nothing more is queued.
     async fn wait_for_work(
         &mut self,
         due: Option<Mono>,
+        size: usize,
         work: &mut Work,
         waiting: &Waiting,
     ) -> bool {
@@ -163,7 +179,7 @@ impl Owner {
         let stage = if waiting.is_empty() { WindDown::Drain } else { WindDown::WithoutWaiters };
         tokio::select! {
             biased;
-            received = self.inbox.recv_many(&mut work.calls, self.settings.max_batch) => received == 0,
+            received = self.inbox.recv_many(&mut work.calls, size) => received == 0,
             reached = self.wind_down.wait_for(|reached| *reached >= stage) => {
                 // An error means that nobody is left who could call.
                 if reached.is_ok_and(|reached| *reached == WindDown::WithoutWaiters) {
