@@ -25,6 +25,8 @@ pub enum RowKey {
     Key(KeyId),
     /// The highest fencing token given out.
     Sequence,
+    /// An import that has begun and is not complete.
+    Import,
 }
 
 /// One durable fact. Deadlines are not among them: recovery starts timeouts anew (I4).
@@ -85,6 +87,12 @@ pub enum Row {
     Key(ApiKey),
     /// Every fencing token up to this one has been given out.
     Sequence(FencingToken),
+    /// An import into the store has begun. Its first batch writes this row and its last one deletes it:
+    /// as long as it is there, the other rows are not all.
+    Import {
+        /// When it began.
+        begun_at: Wall,
+    },
 }
 
 impl Row {
@@ -100,6 +108,7 @@ impl Row {
             Self::Past { slot, .. } => RowKey::Past(*slot),
             Self::Key(key) => RowKey::Key(key.key_id.clone()),
             Self::Sequence(_) => RowKey::Sequence,
+            Self::Import { .. } => RowKey::Import,
         }
     }
 }

@@ -99,6 +99,15 @@ fn sound_rows_are_a_table_in_whatever_order_they_come() {
     assert!(recover(&[]).is_ok(), "a new store has no rows");
 }
 
+/// Half a store would be served as if it were whole, and give out tokens a second time.
+#[test]
+fn i3_rows_of_an_import_that_is_not_complete_are_no_table() {
+    let import = Row::Import { begun_at: Wall(1) };
+    for rows in [&[import.clone()][..], &[lock("job", true), import, sequence(1)]] {
+        assert_eq!(recover(rows).unwrap_err(), Violation::UnfinishedImport);
+    }
+}
+
 #[test]
 fn a_hold_without_its_lock_is_named() {
     let violation =

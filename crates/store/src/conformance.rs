@@ -280,6 +280,7 @@ pub async fn every_kind_of_row_is_read_back(harness: &dyn Harness) {
         past(u64::MAX >> 11, u64::MAX >> 11, "b"),
         api_key("k"),
         Row::Sequence(FencingToken::MAX),
+        Row::Import { begun_at: Wall(7) },
     ];
     let (mut store, epoch) = open_and_claim(harness).await;
     commit(&mut *store, epoch, &batch_of(&written)).await;

@@ -27,7 +27,8 @@ async fn found(store: &mut FaultyStore) -> Option<u64> {
         | Row::Hold { .. }
         | Row::Release { .. }
         | Row::Past { .. }
-        | Row::Key(_) => panic!("never written: {row:?}"),
+        | Row::Key(_)
+        | Row::Import { .. } => panic!("never written: {row:?}"),
     };
     store.load(epoch, &mut visit).await.unwrap();
     found

@@ -12,9 +12,14 @@ use crate::row::Row;
 use crate::time::{Now, TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
-/// What the rows of a store say that cannot be true. The store's content is damaged.
+/// What the rows of a store say that cannot be true, or that they are not all. Nothing can be served from them.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Violation {
+    /// The rows are not all.
+    #[error(
+        "an import into the store was begun and is not complete: import again, or use another store"
+    )]
+    UnfinishedImport,
     /// A hold without a lock.
     #[error("{0:?} is held, but there is no such lock")]
     HoldWithoutLock(HoldKey),
@@ -72,13 +77,14 @@ pub struct Recovery {
     table: Table,
     holds: Vec<StoredHold>,
     past: Vec<StoredPast>,
+    is_complete: bool,
 }
 
 impl Recovery {
     /// Starts with an empty table.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { table: Table::new(limits), holds: Vec::new(), past: Vec::new() }
+        Self { table: Table::new(limits), holds: Vec::new(), past: Vec::new(), is_complete: true }
     }
 
     /// Takes one row. Holds, present and past, wait until all locks are known.
@@ -105,6 +111,7 @@ impl Recovery {
             }
             Row::Key(key) => self.table.apply(Change::KeyCreated(key)),
             Row::Sequence(token) => self.table.apply(Change::SequenceAdvanced(token)),
+            Row::Import { .. } => self.is_complete = false,
         }
     }
 
@@ -113,7 +120,10 @@ impl Recovery {
     /// # Errors
     /// [`Violation`] if the rows contradict each other or a promise.
     pub fn finish(self, now: Now) -> Result<Table, Violation> {
-        let Self { mut table, mut holds, past } = self;
+        let Self { mut table, mut holds, past, is_complete } = self;
+        if !is_complete {
+            return Err(Violation::UnfinishedImport);
+        }
         read_past(&mut table, past)?;
         holds.sort_unstable_by_key(|stored| stored.token);
         let sequence = table.last_token;

@@ -120,6 +120,7 @@ fn of_write(key: &RowKey, write: &RowWrite) -> String {
         }
         RowWrite::Put(Row::Key(key)) => format!("+key({})", key.key_id),
         RowWrite::Put(Row::Sequence(token)) => format!("+sequence({token})"),
+        RowWrite::Put(Row::Import { .. }) => "+import".to_owned(),
         RowWrite::Delete => match key {
             RowKey::Lock(namespace, lock_id) => format!("-lock({})", place(namespace, lock_id)),
             RowKey::Hold(hold) => format!("-hold({})", of_hold_key(hold)),
@@ -127,6 +128,7 @@ fn of_write(key: &RowKey, write: &RowWrite) -> String {
             RowKey::Past(slot) => format!("-history({slot})"),
             RowKey::Key(key_id) => format!("-key({key_id})"),
             RowKey::Sequence => "-sequence".to_owned(),
+            RowKey::Import => "-import".to_owned(),
         },
     }
 }

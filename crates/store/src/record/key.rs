@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use leasehold_core::{HoldKey, KeyId, LockId, Mode, Namespace, ProcessId, RowKey};
 
 const SEQUENCE: &str = "meta/sequence";
+const IMPORT: &str = "meta/import";
 
 pub(super) fn encode(key: &RowKey) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64);
@@ -17,6 +18,7 @@ pub(super) fn encode(key: &RowKey) -> Vec<u8> {
         RowKey::Past(slot) => join(&mut bytes, &["history", &slot.to_string()]),
         RowKey::Key(key_id) => join(&mut bytes, &["key", key_id.as_str()]),
         RowKey::Sequence => bytes.extend_from_slice(SEQUENCE.as_bytes()),
+        RowKey::Import => bytes.extend_from_slice(IMPORT.as_bytes()),
     }
     bytes
 }
@@ -24,8 +26,10 @@ pub(super) fn encode(key: &RowKey) -> Vec<u8> {
 /// `None` for bytes that [`encode`] makes of no key: so no two keys of a store mean the same row.
 pub(super) fn decode(bytes: &[u8]) -> Option<RowKey> {
     let text = std::str::from_utf8(bytes).ok()?;
-    if text == SEQUENCE {
-        return Some(RowKey::Sequence);
+    match text {
+        SEQUENCE => return Some(RowKey::Sequence),
+        IMPORT => return Some(RowKey::Import),
+        _ => {}
     }
     let mut parts = text.split('/');
     let kind = parts.next()?;

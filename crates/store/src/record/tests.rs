@@ -88,7 +88,7 @@ fn golden_past() -> Row {
 }
 
 /// Rows, their keys, and their values in version 2.
-fn golden_rows() -> [(Row, &'static str, &'static str); 6] {
+fn golden_rows() -> [(Row, &'static str, &'static str); 7] {
     let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
     [
         (
@@ -121,6 +121,11 @@ fn golden_rows() -> [(Row, &'static str, &'static str); 6] {
             "020764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900e8730b88",
         ),
         (Row::Sequence(FencingToken::MAX), "meta/sequence", "02ffffffffffffff0fc6a2773e"),
+        (
+            Row::Import { begun_at: Wall(1_700_000_000_000) },
+            "meta/import",
+            "0280a0abfef962911ab232",
+        ),
     ]
 }
 
@@ -358,7 +363,7 @@ proptest! {
 
     /// Past the checksum, too: bytes that were sealed but never encoded.
     #[test]
-    fn arbitrary_sealed_bytes_never_panic(which in 0..6_usize, mut body in any::<Vec<u8>>()) {
+    fn arbitrary_sealed_bytes_never_panic(which in 0..7_usize, mut body in any::<Vec<u8>>()) {
         let (row, _, _) = &golden_rows()[which];
         let key = encode_key(&row.key());
         body.insert(0, VERSION);

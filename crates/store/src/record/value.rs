@@ -12,7 +12,8 @@ use super::{RecordError, printable, seal, unseal};
 /// Version of the values that are written. A new version keeps a reader for the ones before it.
 ///
 /// 1: the first. 2: locks know how many readers and writers they permit and whether they are ephemeral,
-/// holds have notes and idempotency keys; releases and past holds are rows.
+/// holds have notes and idempotency keys; releases and past holds are rows,
+/// and so is an import that is not complete.
 pub const VERSION: u8 = 2;
 
 /// A lock as version 1 knew it.
@@ -176,6 +177,7 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
             write(&facts, key, body)
         }
         Row::Sequence(token) => write(&token.get(), key, body),
+        Row::Import { begun_at } => write(&begun_at.0, key, body),
     }
 }
 
@@ -242,6 +244,9 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
         RowKey::Past(slot) => read(facts).and_then(|facts| past_row(slot, &facts)),
         RowKey::Key(key_id) => read_key(key_id, facts),
         RowKey::Sequence => read(facts).and_then(read_token).map(Row::Sequence),
+        RowKey::Import => {
+            read(facts).map(|begun_at_ms| Row::Import { begun_at: Wall(begun_at_ms) })
+        }
     }
     .map_err(malformed)
 }

@@ -1,7 +1,7 @@
 //! A real PostgreSQL server for tests: started by the first that needs it, ended by `keeper.sh` when the
 //! last is gone. The binaries are those of Debian's package `postgresql`, or of the folder that the
 //! environment variable `LEASEHOLD_TEST_POSTGRES` names.
-#![expect(clippy::panic, reason = "a test fails by a panic")]
+#![allow(clippy::panic, reason = "a test fails by a panic")]
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -45,7 +45,7 @@ impl Server {
         let (port, base) = running.unwrap_or_else(|| {
             let base = make_base();
             let port = initialise(&base);
-            let keeper = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/keeper.sh");
+            let keeper = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/tests/postgres/keeper.sh");
             // In a group of its own, because test runners end groups; without pipes that would keep them waiting.
             let mut keep = Command::new("sh");
             keep.args(["-c", "sh \"$@\" </dev/null >/dev/null 2>&1 &", "sh", keeper]);

@@ -1,6 +1,7 @@
 //! The tables, one a kind of row, and the one statement that writes to those that a batch changes.
 
 mod hold;
+mod import;
 mod key;
 mod lock;
 mod past;
@@ -20,6 +21,7 @@ pub(super) enum Kind {
     Release,
     Past,
     Key,
+    Import,
 }
 
 /// What a table is called, and its columns with their types.
@@ -37,8 +39,8 @@ const HOLD_KEY: &[(&str, &str)] =
 pub(super) type Misfit = String;
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Lock, Self::Hold, Self::Release, Self::Past, Self::Key];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Lock, Self::Hold, Self::Release, Self::Past, Self::Key, Self::Import];
 
     fn table(self) -> &'static Table {
         match self {
@@ -47,6 +49,7 @@ impl Kind {
             Self::Release => &release::TABLE,
             Self::Past => &past::TABLE,
             Self::Key => &key::TABLE,
+            Self::Import => &import::TABLE,
         }
     }
 
@@ -66,6 +69,7 @@ impl Kind {
             Self::Release => release::read(found),
             Self::Past => past::read(found),
             Self::Key => key::read(found),
+            Self::Import => import::read(found),
         };
         read.map_err(|misfit| {
             format!("a row of table {} {}: {misfit}", self.table().name, self.name(found))
@@ -173,6 +177,9 @@ impl<'b> Writes<'b> {
             }
             Row::Key(key) => push(&mut self.puts[Kind::Key as usize], &key::cells(key)),
             Row::Sequence(token) => self.sequence = Some(Some(int(token.get())?)),
+            Row::Import { begun_at } => {
+                push(&mut self.puts[Kind::Import as usize], &import::cells(*begun_at));
+            }
         }
         Ok(())
     }
@@ -193,6 +200,7 @@ impl<'b> Writes<'b> {
                 push(&mut self.deletes[Kind::Key as usize], &[Cell::Text(key_id.as_str())]);
             }
             RowKey::Sequence => self.sequence = Some(None),
+            RowKey::Import => push(&mut self.deletes[Kind::Import as usize], &import::key()),
         }
     }
 
