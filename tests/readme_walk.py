@@ -94,6 +94,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     env = os.environ | {
         "URL": url,
+        "OTHER": f"127.0.0.1:{free_port()}",
         "KEY": KEY,
         "LEASEHOLD_API_KEY": KEY,
         "LEASEHOLD_SERVER": url,

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Flags;
 use crate::key::KeyArguments;
+use crate::transfer::{ExportArguments, ImportArguments};
 use crate::version;
 
 /// A distributed lock service: named locks over HTTP, durable, with fencing tokens.
@@ -43,6 +44,10 @@ Takes what `leasehold serve` takes and prints TOML. Secrets are hidden.
 Example:
   LEASEHOLD_MAX_QUEUED=1000 leasehold config --listen 127.0.0.1:9000")]
     Config(Flags),
+    /// Write everything that a store holds to a file
+    Export(ExportArguments),
+    /// Fill an empty store with an export
+    Import(ImportArguments),
     /// Make, list and revoke the API keys of a running server
     Key(KeyArguments),
 }

@@ -5,6 +5,9 @@ mod config;
 mod key;
 mod log;
 mod serve;
+mod signals;
+mod store;
+mod transfer;
 mod version;
 
 use std::io::{self, Write as _};
@@ -17,6 +20,7 @@ use cli::{Cli, Verb};
 use config::{Settings, SettingsError};
 use key::KeyError;
 use serve::ServeError;
+use transfer::TransferError;
 
 /// A request allocates a few dozen times; the system's allocator took a fifth of its time.
 #[global_allocator]
@@ -42,6 +46,8 @@ enum VerbError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
     Key(#[from] KeyError),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
@@ -53,6 +59,8 @@ fn run(verb: Verb) -> Result<(), VerbError> {
         Verb::Config(flags) => {
             io::stdout().write_all(Settings::load(flags)?.to_toml().as_bytes())?;
         }
+        Verb::Export(arguments) => transfer::export(arguments)?,
+        Verb::Import(arguments) => transfer::import(arguments)?,
         Verb::Key(arguments) => key::run(&arguments)?,
     }
     Ok(())

@@ -16,3 +16,5 @@ mod lost_wakeups;
 mod shutdown;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod transfer;

@@ -1,4 +1,4 @@
-//! The flags of a server, made from the table of settings.
+//! Flags made from the table of settings: those of a server, and those of whoever needs its store alone.
 
 use std::path::PathBuf;
 
@@ -16,24 +16,43 @@ pub(crate) struct Flags {
     pub(super) layer: Layer,
 }
 
+/// The flags that say where the rows live, and how to log.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreFlags(pub(super) Flags);
+
 const CONFIG: &str = "config";
+const OF_THE_STORE: [&str; 5] = ["store", "lease_seconds", "data_dir", "log_format", "log_level"];
 
 impl Args for Flags {
     fn augment_args(command: Command) -> Command {
-        let file = Arg::new(CONFIG)
-            .long(CONFIG)
-            .env("LEASEHOLD_CONFIG")
-            .hide_env_values(true)
-            .value_name("PATH")
-            .value_parser(value_parser!(PathBuf))
-            .help("File with settings, as TOML: max-queued = 1000");
         let public = Settings::TABLE.iter().filter(|entry| !entry.is_secret);
-        command.arg(file).args(public.map(flag))
+        command.arg(file()).args(public.map(flag))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
     }
+}
+
+impl Args for StoreFlags {
+    fn augment_args(command: Command) -> Command {
+        let entries = Settings::TABLE.iter().filter(|entry| OF_THE_STORE.contains(&entry.name.0));
+        command.arg(file()).args(entries.map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn file() -> Arg {
+    Arg::new(CONFIG)
+        .long(CONFIG)
+        .env("LEASEHOLD_CONFIG")
+        .hide_env_values(true)
+        .value_name("PATH")
+        .value_parser(value_parser!(PathBuf))
+        .help("File with settings, as TOML: max-queued = 1000")
 }
 
 fn flag(entry: &Entry) -> Arg {
@@ -65,5 +84,15 @@ impl FromArgMatches for Flags {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+impl FromArgMatches for StoreFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        Flags::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update_from_arg_matches(matches)
     }
 }

@@ -10,7 +10,7 @@ mod table;
 mod value;
 
 pub(crate) use error::SettingsError;
-pub(crate) use flags::Flags;
+pub(crate) use flags::{Flags, StoreFlags};
 pub(crate) use layers::{Given, Origin};
 pub(crate) use store::StoreChoice;
 pub(crate) use table::Settings;
@@ -25,12 +25,24 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] names the value, where it came from and what is allowed.
     pub(crate) fn load(flags: Flags) -> Result<Self, SettingsError> {
-        let file = flags.file.as_deref().map(file::read).transpose()?.unwrap_or_default();
-        let layers = vec![flags.layer, layers::environment()?, file, layers::platform()?];
-        let settings = Self::read(&Layers(layers))?;
+        let settings = Self::gather(flags)?;
         settings.check_dev()?;
         settings.check_advertise()?;
         Ok(settings)
+    }
+
+    /// The same for a command that listens nowhere and needs to know only where the rows live.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the value, where it came from and what is allowed.
+    pub(crate) fn load_store(StoreFlags(flags): StoreFlags) -> Result<Self, SettingsError> {
+        Self::gather(flags)
+    }
+
+    fn gather(flags: Flags) -> Result<Self, SettingsError> {
+        let file = flags.file.as_deref().map(file::read).transpose()?.unwrap_or_default();
+        let layers = vec![flags.layer, layers::environment()?, file, layers::platform()?];
+        Self::read(&Layers(layers))
     }
 
     fn check_dev(&self) -> Result<(), SettingsError> {

@@ -3,11 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 
-use leasehold_store::{DatastoreOpenError, EtcdOpenError, OpenError, PostgresOpenError};
 use thiserror::Error;
 use tokio::task::JoinError;
 
 use crate::config::Origin;
+use crate::store::StoreOpenError;
 
 /// Why `leasehold serve` ended without having been asked to.
 #[derive(Debug, Error)]
@@ -26,13 +26,7 @@ pub(crate) enum ServeError {
     #[error("cannot collect metrics: {0}")]
     Metrics(#[from] leasehold_server::MetricsError),
     #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Etcd(#[from] EtcdOpenError),
-    #[error(transparent)]
-    Postgres(#[from] PostgresOpenError),
-    #[error(transparent)]
-    Datastore(#[from] DatastoreOpenError),
+    Store(#[from] StoreOpenError),
     #[error("the machine gives no random numbers: {0}")]
     NoRandomness(String),
     #[error("cannot start the commit loop: {0}")]

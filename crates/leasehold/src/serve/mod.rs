@@ -7,8 +7,6 @@ mod first_key;
 mod ready;
 mod replica;
 mod settings;
-mod signals;
-mod store;
 mod upkeep;
 
 use std::sync::Arc;
@@ -26,8 +24,8 @@ use tracing::{info, warn};
 pub(crate) use error::ServeError;
 
 use crate::config::Settings;
-use crate::log;
-use signals::Signals;
+use crate::signals::Signals;
+use crate::{log, store};
 
 /// Runs the service until a signal ends it.
 ///
@@ -81,7 +79,7 @@ async fn start(settings: &Settings) -> Result<(), ServeError> {
     let metrics = install_metrics()?;
     upkeep::start(metrics.clone());
     let candidate = replica::candidate(settings, address)?;
-    let store = store::open(settings, &candidate).await?;
+    let store = store::open(settings, candidate.clone()).await?;
     let engine = Engine::start(store, Arc::new(SystemClock), settings::engine(settings))
         .map_err(ServeError::NoCommitLoop)?;
     // Probes answer for as long as the process lives, so that they can tell of the stop as well.

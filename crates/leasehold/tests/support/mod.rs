@@ -6,7 +6,7 @@ pub(crate) mod model;
 mod server;
 
 pub(crate) use connection::{Broken, Connection, Reply};
-pub(crate) use server::{Collected, Ended, Launch, Server, run};
+pub(crate) use server::{Collected, Ended, Launch, Server, run, run_with_input, spawn};
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

@@ -1,11 +1,11 @@
 //! A running binary: started with settings, watched, signalled, killed.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread::{JoinHandle, spawn};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -40,13 +40,42 @@ pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     }
 }
 
+/// Starts the binary with these arguments and variables.
+pub(crate) fn spawn(arguments: &[&str], variables: &[(&str, &str)]) -> Server {
+    let mut command = leasehold();
+    command.args(arguments).envs(variables.iter().copied());
+    Server::spawn(command)
+}
+
+/// The same, with this text on its standard input.
+pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> Ended {
+    let mut child = leasehold().args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let text = input.to_owned();
+    let writer = thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
 /// A server about to be started, on a free port of the loopback address.
 pub(crate) struct Launch(Command);
 
 impl Launch {
     pub(crate) fn new(data_dir: &Path) -> Self {
+        let mut launch = Self::anywhere();
+        launch.0.arg("--data-dir").arg(data_dir);
+        launch
+    }
+
+    /// The store is still to be named.
+    pub(crate) fn anywhere() -> Self {
         let mut command = leasehold();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
         Self(command)
     }
 
@@ -189,7 +218,7 @@ impl Collected {
     pub(crate) fn from(pipe: impl Read + Send + 'static) -> Self {
         let text = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&text);
-        let reader = spawn(move || {
+        let reader = thread::spawn(move || {
             for line in BufReader::new(pipe).lines() {
                 let line = line.unwrap();
                 let mut text = sink.lock().unwrap();

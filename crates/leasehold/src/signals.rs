@@ -10,13 +10,13 @@ use tracing::warn;
 const INTERRUPTED: i32 = 130;
 
 /// Both signals, from the moment of [`Signals::listen`] on.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -24,7 +24,7 @@ impl Signals {
     }
 
     /// Waits for a signal and tells its name.
-    pub(super) async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -32,7 +32,7 @@ impl Signals {
     }
 
     /// From now on a signal ends the process. Safe at any moment: what was acknowledged is durable.
-    pub(super) fn exit_at_the_next(mut self) {
+    pub(crate) fn exit_at_the_next(mut self) {
         tokio::spawn(async move {
             let signal = self.next().await;
             warn!(signal, "a second signal: ending at once");

@@ -1,18 +1,28 @@
 //! Opens the store that the settings name.
 
 use leasehold_store::{
-    Candidate, DatastoreEnvironment, DatastoreStore, EtcdStore, LocalStore, PostgresStore, Store,
+    Candidate, DatastoreEnvironment, DatastoreOpenError, DatastoreStore, EtcdOpenError, EtcdStore,
+    LocalStore, OpenError, PostgresOpenError, PostgresStore, Store,
 };
+use thiserror::Error;
 
-use super::ServeError;
 use crate::config::{Settings, StoreChoice};
 
+/// Why a store cannot be opened. Every text says what to do.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub(crate) enum StoreOpenError {
+    Local(#[from] OpenError),
+    Etcd(#[from] EtcdOpenError),
+    Postgres(#[from] PostgresOpenError),
+    Datastore(#[from] DatastoreOpenError),
+}
+
 /// The store, and how this process leads there.
-pub(super) async fn open(
+pub(crate) async fn open(
     settings: &Settings,
-    candidate: &Candidate,
-) -> Result<Box<dyn Store>, ServeError> {
-    let candidate = candidate.clone();
+    candidate: Candidate,
+) -> Result<Box<dyn Store>, StoreOpenError> {
     Ok(match &settings.store.value {
         StoreChoice::Local => Box::new(LocalStore::open(&settings.data_dir.value)?),
         StoreChoice::Etcd(url) => Box::new(EtcdStore::open(url, candidate)?),
