@@ -53,21 +53,7 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     ],
     headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::GrantedLock),
-    refusals: &[
-        ErrorCode::InvalidId,
-        ErrorCode::NoSuchLock,
-        ErrorCode::Held,
-        ErrorCode::WaitTimedOut,
-        ErrorCode::Deadlock,
-        ErrorCode::AlreadyWaiting,
-        ErrorCode::Superseded,
-        ErrorCode::TooManyWaiters,
-        ErrorCode::AlreadyHeld,
-        ErrorCode::TimeoutTooLong,
-        ErrorCode::TooManyHolders,
-        ErrorCode::TooManyLocks,
-        ErrorCode::TokensExhausted,
-    ],
+    refusals: acquire_refusals!(InvalidId),
     answer: |api, request| Box::pin(write(api, request)),
 };
 

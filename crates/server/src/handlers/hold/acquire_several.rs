@@ -33,22 +33,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     parameters: &[],
     headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Grants),
-    refusals: &[
-        ErrorCode::InvalidBody,
-        ErrorCode::UnsupportedMediaType,
-        ErrorCode::NoSuchLock,
-        ErrorCode::Held,
-        ErrorCode::WaitTimedOut,
-        ErrorCode::Deadlock,
-        ErrorCode::AlreadyWaiting,
-        ErrorCode::Superseded,
-        ErrorCode::TooManyWaiters,
-        ErrorCode::AlreadyHeld,
-        ErrorCode::TimeoutTooLong,
-        ErrorCode::TooManyHolders,
-        ErrorCode::TooManyLocks,
-        ErrorCode::TokensExhausted,
-    ],
+    refusals: acquire_refusals!(InvalidBody, UnsupportedMediaType),
     answer: |api, request| Box::pin(handle(api, request)),
 };
 

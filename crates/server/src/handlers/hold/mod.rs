@@ -1,5 +1,26 @@
 //! Holds: what a process has of a lock, shared or exclusive.
 
+/// What an acquire can be refused for, after what is wrong with how it was asked for.
+macro_rules! acquire_refusals {
+    ($($asked_wrongly:ident),+) => {
+        &[
+            $(ErrorCode::$asked_wrongly,)+
+            ErrorCode::NoSuchLock,
+            ErrorCode::Held,
+            ErrorCode::WaitTimedOut,
+            ErrorCode::Deadlock,
+            ErrorCode::AlreadyWaiting,
+            ErrorCode::Superseded,
+            ErrorCode::TooManyWaiters,
+            ErrorCode::AlreadyHeld,
+            ErrorCode::TimeoutTooLong,
+            ErrorCode::TooManyHolders,
+            ErrorCode::TooManyLocks,
+            ErrorCode::TokensExhausted,
+        ]
+    };
+}
+
 pub(crate) mod acquire;
 pub(crate) mod acquire_several;
 pub(crate) mod downgrade;
