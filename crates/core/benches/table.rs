@@ -14,7 +14,7 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use leasehold_core::{
     Acquire, Command, Detail, Effects, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace,
-    NewLock, Now, Outcome, ProcessId, Table, Terms, Ticket, TimeoutSecs, Want,
+    NewLock, Now, Outcome, ProcessId, Quotas, Table, Terms, Ticket, TimeoutSecs, Want,
 };
 
 /// Step from one lock to the next that is used: a prime, so that a walk leaves no lock out and each
@@ -56,7 +56,8 @@ fn acquire_or_wait(hold: HoldKey, secs: u32, wait: Duration) -> Command {
     let terms =
         Terms { timeout: timeout(secs), note: None, idempotency_key: None, detail: Detail::Own };
     let wants = vec![Want { lock_id, mode, create_if_missing: None }];
-    Command::Acquire(Acquire { namespace, process_id, wants, terms, wait })
+    let quotas = Quotas::default();
+    Command::Acquire(Acquire { namespace, process_id, wants, terms, wait, quotas })
 }
 
 fn release(hold: HoldKey) -> Command {
@@ -104,6 +105,7 @@ fn table_within(limits: Limits, locks: usize, is_write_exclusive: bool) -> Table
                     ..LockKind::default()
                 },
             },
+            quotas: Quotas::default(),
         };
         execute(&mut table, Now::default(), &command);
     }

@@ -4,7 +4,7 @@ use crate::command::{HoldKey, LockKind};
 use crate::event::Leaving;
 use crate::history::PastHold;
 use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
-use crate::key::ApiKey;
+use crate::key::{ApiKey, KeyLimits};
 use crate::line::{Ticket, Waiter};
 use crate::time::{Mono, TimeoutSecs, Wall};
 use crate::token::FencingToken;
@@ -149,6 +149,13 @@ pub enum Change {
     SequenceAdvanced(FencingToken),
     /// An API key was admitted.
     KeyCreated(ApiKey),
+    /// An API key has other limits.
+    KeyLimited {
+        /// The key.
+        key_id: KeyId,
+        /// Its limits from now on.
+        limits: KeyLimits,
+    },
     /// An API key was shut out.
     KeyRevoked(KeyId),
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
-use crate::key::ApiKey;
+use crate::key::{ApiKey, LimitsPatch, Quotas};
 use crate::reply::LockState;
 use crate::time::TimeoutSecs;
 use crate::token::FencingToken;
@@ -102,6 +102,8 @@ pub struct Acquire {
     pub terms: Terms,
     /// How long to stand in line; zero to be refused at once.
     pub wait: Duration,
+    /// How far the caller may fill the namespace.
+    pub quotas: Quotas,
 }
 
 /// On what terms holds are asked for and granted.
@@ -148,6 +150,8 @@ pub enum Command {
         lock_id: LockId,
         /// The lock to make.
         new: NewLock,
+        /// How far the caller may fill the namespace.
+        quotas: Quotas,
     },
     /// Look at a lock.
     GetLock {
@@ -211,6 +215,8 @@ pub enum Command {
         terms: Terms,
         /// How long to wait for the other readers to go; zero to be refused at once.
         wait: Duration,
+        /// How far the caller may fill the namespace.
+        quotas: Quotas,
     },
     /// Look at all that a process holds.
     GetProcess {
@@ -259,6 +265,15 @@ pub enum Command {
     ListKeys {
         /// `None` for all namespaces.
         namespace: Option<Namespace>,
+    },
+    /// Change what bounds the calls that are made with an API key.
+    LimitKey {
+        /// The key's public name.
+        key_id: KeyId,
+        /// Only if the key belongs to this namespace; `None` for any.
+        namespace: Option<Namespace>,
+        /// The limits that change.
+        patch: LimitsPatch,
     },
     /// Shut an API key out.
     RevokeKey {

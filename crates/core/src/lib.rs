@@ -45,12 +45,15 @@ pub use id::{
     IdError, IdempotencyKey, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES,
     MAX_NOTE_BYTES, Namespace, Note, ProcessId,
 };
-pub use key::{ApiKey, KeyHash, MAX_LABEL_BYTES, Role};
+pub use key::{
+    ApiKey, KeyHash, KeyLimits, LimitsError, LimitsPatch, MAX_LABEL_BYTES, MAX_RATE, Quotas, Rate,
+    Role,
+};
 pub use limits::{GRACE, Limits, MAX_LOSERS, MAX_LOST_HOLDS};
 pub use line::{Presence, Purpose, Ticket, Waiter};
 pub use reply::{
     Blocker, CycleStep, Grant, HoldView, LockState, LockView, LostHold, Outcome, ProcessHold,
-    Refusal, Reply, WaitView,
+    Quota, Refusal, Reply, WaitView,
 };
 pub use row::{Batch, Row, RowKey, RowWrite};
 pub use table::{Effects, Inconsistency, Occupancy, Recovery, Table, Violation};

@@ -49,6 +49,14 @@ pub struct Waiter {
 }
 
 impl Waiter {
+    /// How many holds more than it has there will be when it is served.
+    pub(crate) fn new_holds(&self) -> usize {
+        match self.purpose {
+            Purpose::Acquire => self.wants.len(),
+            Purpose::Upgrade => 0,
+        }
+    }
+
     /// The holds that it waits for.
     pub fn holds(&self) -> impl Iterator<Item = HoldKey> {
         self.wants.iter().map(|(lock_id, mode)| HoldKey {

@@ -8,7 +8,7 @@ use crate::change::EndCause;
 use crate::command::{HoldKey, LockKind, Mode};
 use crate::history::PastHold;
 use crate::id::{LockId, LockUid, Namespace, Note, ProcessId};
-use crate::key::ApiKey;
+use crate::key::{ApiKey, LimitsError};
 use crate::time::{Mono, TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
@@ -190,10 +190,41 @@ pub enum Reply {
     },
     /// Who waits, in the order of tickets.
     Waits(Vec<WaitView>),
-    /// The key that was made or revoked.
+    /// The key that was made, limited or revoked.
     Key(ApiKey),
     /// The keys that were asked for, by key id.
     Keys(Vec<ApiKey>),
+}
+
+/// What a key may have of its namespace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quota {
+    /// Locks.
+    Locks,
+    /// Holds, and those that requests in line wait for.
+    Holds,
+    /// Requests in line.
+    Waiters,
+}
+
+impl Quota {
+    /// What the limit is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Locks => "max_locks",
+            Self::Holds => "max_holds",
+            Self::Waiters => "max_waiters",
+        }
+    }
+
+    fn counted(self) -> &'static str {
+        match self {
+            Self::Locks => "locks",
+            Self::Holds => "holds, with those that are waited for",
+            Self::Waiters => "requests in line",
+        }
+    }
 }
 
 /// Why a command was refused. Nothing has changed.
@@ -302,6 +333,18 @@ pub enum Refusal {
         /// Its limit.
         max: usize,
     },
+    /// The caller's key does not let it bring its namespace so far.
+    #[error("the namespace has {count} {}; {more} more would be past the quota of your key, whose `{}` is {max}", .quota.counted(), .quota.name())]
+    QuotaExceeded {
+        /// Which quota.
+        quota: Quota,
+        /// What it is.
+        max: u32,
+        /// What the namespace has of it.
+        count: usize,
+        /// What the command would add.
+        more: usize,
+    },
     /// The lock is full.
     #[error("the lock has {max} holders, which is the limit")]
     TooManyHolders {
@@ -320,6 +363,9 @@ pub enum Refusal {
     /// A key of that id exists.
     #[error("an API key with the id {0:?} exists already")]
     KeyExists(String),
+    /// A key cannot have such limits.
+    #[error(transparent)]
+    BadLimits(#[from] LimitsError),
     /// No key has that id.
     #[error("there is no API key with the id {0:?}")]
     NoSuchKey(String),

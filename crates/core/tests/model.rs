@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use leasehold_core::{
-    Command, Effects, Limits, Mode, Mono, Now, Recovery, Row, RowKey, RowWrite, Table, Wall,
+    Command, Effects, Limits, Mode, Mono, Now, Quotas, Recovery, Row, RowKey, RowWrite, Table, Wall,
 };
 use naive::translate::{
     acquire, detail, hold_key, lock_id, namespace, new_lock, secs, see, see_history, token_of,
@@ -159,6 +159,7 @@ impl Run {
                     namespace: namespace(space),
                     lock_id: lock_id(name),
                     new: new_lock(uid, is_write_exclusive),
+                    quotas: Quotas::default(),
                 };
                 self.run(&command, |model| {
                     model.create(at, (space, name), uid, is_write_exclusive)

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use leasehold_core::{
-    Command, Detail, Effects, Limits, Mode, Mono, Now, Outcome, Recovery, Refusal, Reply, Row,
-    RowKey, RowWrite, Table, Ticket, Wall,
+    Command, Detail, Effects, Limits, Mode, Mono, Now, Outcome, Quotas, Recovery, Refusal, Reply,
+    Row, RowKey, RowWrite, Table, Ticket, Wall,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -144,7 +144,8 @@ impl Run {
         match step.clone() {
             Step::Create(name, kind) => {
                 let (lock_id, new) = (lock_id(name), new_lock(kind));
-                let command = Command::CreateLock { namespace, lock_id, new };
+                let quotas = Quotas::default();
+                let command = Command::CreateLock { namespace, lock_id, new, quotas };
                 self.run(&command, |model| model.create(name, kind));
             }
             Step::Acquire(request) => {
@@ -154,7 +155,8 @@ impl Run {
             Step::Upgrade(request) => {
                 let hold = hold_key(request.process, (request.wants[0].0, Mode::Read));
                 let (terms, wait) = (terms(request.timeout_secs), wait(&request));
-                let command = Command::Upgrade { hold, terms, wait };
+                let quotas = Quotas::default();
+                let command = Command::Upgrade { hold, terms, wait, quotas };
                 self.run(&command, |model| model.upgrade(&request));
             }
             Step::Downgrade(process, name, timeout_secs) => {

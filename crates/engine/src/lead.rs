@@ -253,7 +253,7 @@ impl Owner {
             self.gauges.committed(&effects.batch, self.clock.now().mono.since(started));
         }
         if effects.keys_changed {
-            self.keyring.store(KeyRing::new(table.keys().clone()).into());
+            self.keyring.rcu(|before| KeyRing::new(table.keys(), before));
         }
         Ok(())
     }
@@ -286,6 +286,7 @@ fn takes_holds(command: &Command) -> bool {
         | Command::GetWaits { .. }
         | Command::CreateKey(_)
         | Command::ListKeys { .. }
+        | Command::LimitKey { .. }
         | Command::RevokeKey { .. } => false,
     }
 }

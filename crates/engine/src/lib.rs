@@ -1,5 +1,6 @@
 //! The commit loop of Leasehold: one owner of the lock table, one durable batch at a time.
 
+mod bucket;
 mod clock;
 mod engine;
 mod events;
@@ -14,8 +15,9 @@ mod run;
 mod waiting;
 mod wind_down;
 
+pub use bucket::{Bucket, Tally};
 pub use clock::{Clock, SystemClock};
 pub use engine::{Engine, Failure, Settings};
 pub use events::{EventId, Filter, Follower, Gap, GapReason, Locks, Told};
-pub use keyring::KeyRing;
+pub use keyring::{KeyRing, ValidKey};
 pub use role::{Role, Term};

@@ -85,7 +85,7 @@ impl Owner {
         let table = recovery
             .finish(self.clock.now())
             .map_err(|violation| StoreError::Corrupt(violation.to_string()))?;
-        self.keyring.store(KeyRing::new(table.keys().clone()).into());
+        self.keyring.rcu(|before| KeyRing::new(table.keys(), before));
         info!(epoch = epoch.0, rows, "recovered");
         Ok((Box::new(table), epoch, lease))
     }

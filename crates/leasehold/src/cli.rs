@@ -48,6 +48,6 @@ Example:
     Export(ExportArguments),
     /// Fill an empty store with an export
     Import(ImportArguments),
-    /// Make, list and revoke the API keys of a running server
+    /// Make, list, limit and revoke the API keys of a running server
     Key(KeyArguments),
 }

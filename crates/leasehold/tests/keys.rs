@@ -115,6 +115,52 @@ fn keys_are_made_listed_and_revoked_at_once_and_survive_a_restart() {
 }
 
 #[test]
+fn limits_are_set_shown_changed_taken_away_and_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = with_own_key(dir.path());
+    let made = [
+        "create",
+        "--role=write",
+        "--requests-per-second=1",
+        "--burst=2",
+        "--max-locks=1000",
+        "--max-holds=500",
+        "--max-waiters=0",
+        "--label=Kasse",
+    ];
+    let limited = created(&key(&server, OWN_KEY, &made));
+    let listed = |server: &Server| key(server, OWN_KEY, &["list"]).stdout;
+    let shown = "1/s, burst 2, 1000 locks, 500 holds, 0 waiters  Kasse";
+    assert!(listed(&server).contains(shown), "{}", listed(&server));
+    server.kill9();
+
+    let server = with_own_key(dir.path());
+    assert!(listed(&server).contains(shown), "{}", listed(&server));
+    let statuses: Vec<u16> = (0..20).map(|_| status_with(&server, &limited)).collect();
+    assert_eq!(statuses[..2], [LET_IN, LET_IN]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+
+    let limit =
+        |flags: &[&str]| key(&server, OWN_KEY, &[&["limit", key_id(&limited)], flags].concat());
+    let ended = limit(&["--requests-per-second=none", "--max-holds", "7", "--max-waiters=none"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stdout.ends_with("(write in namespace default): 1000 locks, 7 holds.\n"),
+        "{ended:?}"
+    );
+    assert!((0..20).all(|_| status_with(&server, &limited) == LET_IN));
+
+    for (flags, words) in [
+        (["--max-holds=few"].as_slice(), "whole number, or `none`"),
+        (&["--burst=9"], "needs `requests_per_second`"),
+        (&["--requests-per-second=0"], "1 to 1000000"),
+    ] {
+        let ended = limit(flags);
+        assert!(ended.code != Some(0) && ended.stderr.contains(words), "{ended:?}");
+    }
+}
+
+#[test]
 fn namespaces_never_meet() {
     let dir = tempfile::tempdir().unwrap();
     let server = with_own_key(dir.path());

@@ -3,14 +3,15 @@
 use std::sync::LazyLock;
 
 use hyper::{HeaderMap, header};
-use leasehold_core::{KeyHash, KeyId, Namespace, Role};
-use leasehold_engine::Role as EngineRole;
+use leasehold_core::{KeyHash, KeyId, Namespace, Quotas, Role};
+use leasehold_engine::{Role as EngineRole, ValidKey};
 use subtle::ConstantTimeEq;
 
 use crate::credentials;
 use crate::error_code::ErrorCode;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::rate;
 use crate::state::Api;
 
 /// Compared with where there is nothing to compare with, so that timing tells nothing.
@@ -26,6 +27,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// The key's public name, for history; `None` where keys are not asked for.
     pub(crate) key_id: Option<KeyId>,
+    /// How far the caller may fill the namespace.
+    pub(crate) quotas: Quotas,
 }
 
 impl Caller {
@@ -50,13 +53,18 @@ impl Caller {
     }
 }
 
-/// Finds out who calls.
+/// Finds out who calls, and whether its key may call now.
 pub(crate) fn authenticate(
     api: &Api,
     headers: &HeaderMap,
     query: &Query<'_>,
 ) -> Result<Caller, Problem> {
-    let operator = |key_id| Caller { namespace: Namespace::default(), role: Role::Admin, key_id };
+    let operator = |key_id| Caller {
+        namespace: Namespace::default(),
+        role: Role::Admin,
+        key_id,
+        quotas: Quotas::default(),
+    };
     if api.settings.dev {
         return Ok(operator(None));
     }
@@ -68,14 +76,18 @@ pub(crate) fn authenticate(
     let named = credentials::key_id(text)
         .and_then(|key_id| KeyId::parse(key_id).ok())
         .and_then(|key_id| keyring.get(&key_id));
-    let is_named = matches(&hash, named.map(|key| &key.hash));
+    let is_named = matches(&hash, named.map(|named| &named.key.hash));
     let is_configured = matches(&hash, api.settings.admin_key.as_ref());
     match named {
-        Some(key) if is_named => Ok(Caller {
-            namespace: key.namespace.clone(),
-            role: key.role,
-            key_id: Some(key.key_id.clone()),
-        }),
+        Some(ValidKey { key, bucket }) if is_named => {
+            bucket.as_deref().map_or(Ok(()), rate::admit)?;
+            Ok(Caller {
+                namespace: key.namespace.clone(),
+                role: key.role,
+                key_id: Some(key.key_id.clone()),
+                quotas: key.limits.quotas,
+            })
+        }
         Some(_) | None if is_configured => Ok(operator(Some(KEY_OF_SETTINGS.clone()))),
         Some(_) | None => Err(not_let_in(api, "the API key that was sent is not valid")),
     }

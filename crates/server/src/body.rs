@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::{HeaderMap, header};
+use hyper::{Method, header};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -21,7 +21,7 @@ pub(crate) async fn read<T: DeserializeOwned>(
     request: Request,
     max_bytes: usize,
 ) -> Result<T, Problem> {
-    check_media_type(request.headers())?;
+    check_media_type(&request)?;
     let bytes = receive(request.into_body(), max_bytes).await?;
     let mut json = serde_json::Deserializer::from_slice(&bytes);
     let body = serde_path_to_error::deserialize(&mut json).map_err(|error| misfit(&error))?;
@@ -44,10 +44,13 @@ pub(crate) fn invalid(reason: &str) -> Problem {
     Problem::new(ErrorCode::InvalidBody, &format!("the body is not valid: {reason}"))
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+/// Of a body that changes something, JSON is a merge patch, by that name or not (RFC 7396).
+fn check_media_type(request: &Request) -> Result<(), Problem> {
+    let Some(given) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
     let media_type = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-    if media_type.trim().eq_ignore_ascii_case("application/json") {
+    let is = |name: &str| media_type.trim().eq_ignore_ascii_case(name);
+    let is_patch = request.method() == Method::PATCH;
+    if is("application/json") || (is_patch && is("application/merge-patch+json")) {
         return Ok(());
     }
     Err(Problem::new(ErrorCode::UnsupportedMediaType, "the body is announced as something else"))

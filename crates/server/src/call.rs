@@ -36,7 +36,7 @@ pub(crate) struct Call<'r> {
 }
 
 impl<'r> Call<'r> {
-    /// Checks in this order: the key, its role, the names of the parameters.
+    /// Checks in this order: the key, its rate, its role, the names of the parameters.
     pub(crate) fn open(
         api: &Api,
         endpoint: &'static Endpoint,

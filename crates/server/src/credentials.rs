@@ -2,7 +2,9 @@
 //!
 //! A key reads `lh_<key id, 12 hex digits>_<secret, 64 hex digits>`. The service keeps its SHA-256.
 
-use leasehold_core::{ApiKey, IdError, KeyHash, KeyId, MAX_LABEL_BYTES, Namespace, Role, Wall};
+use leasehold_core::{
+    ApiKey, IdError, KeyHash, KeyId, KeyLimits, MAX_LABEL_BYTES, Namespace, Role, Wall,
+};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -44,6 +46,7 @@ pub fn generate(
     role: Role,
     label: String,
     created_at: Wall,
+    limits: KeyLimits,
 ) -> Result<NewKey, NewKeyError> {
     if label.len() > MAX_LABEL_BYTES {
         return Err(NewKeyError::LabelTooLong(label.len()));
@@ -55,7 +58,7 @@ pub fn generate(
     let secret = format!("{PREFIX}{key_id}_{}", random_hex::<SECRET_BYTES>()?);
     let hash = hash(&secret);
     let key_id = KeyId::parse(&key_id)?;
-    Ok(NewKey { key: ApiKey { key_id, namespace, role, label, hash, created_at }, secret })
+    Ok(NewKey { key: ApiKey { key_id, namespace, role, label, hash, created_at, limits }, secret })
 }
 
 /// What a key's text is kept and recognised as: its SHA-256.
@@ -82,7 +85,14 @@ mod tests {
 
     #[test]
     fn a_key_names_itself_and_only_its_hash_is_kept() {
-        let made = generate(Namespace::default(), Role::Write, "ci".to_owned(), Wall(0)).unwrap();
+        let made = generate(
+            Namespace::default(),
+            Role::Write,
+            "ci".to_owned(),
+            Wall(0),
+            KeyLimits::default(),
+        )
+        .unwrap();
         assert_eq!(made.secret.len(), 3 + 12 + 1 + 64);
         assert_eq!(key_id(&made.secret), Some(made.key.key_id.as_str()));
         assert_eq!(made.key.hash, hash(&made.secret));
@@ -92,7 +102,10 @@ mod tests {
 
     #[test]
     fn two_keys_never_agree() {
-        let make = || generate(Namespace::default(), Role::Read, String::new(), Wall(0)).unwrap();
+        let make = || {
+            generate(Namespace::default(), Role::Read, String::new(), Wall(0), KeyLimits::default())
+                .unwrap()
+        };
         let (one, other) = (make(), make());
         assert_ne!(one.secret, other.secret);
         assert_ne!(one.key.key_id, other.key.key_id);
@@ -101,7 +114,8 @@ mod tests {
     #[test]
     fn i7_labels_are_bounded_and_printable() {
         let with = |label: String| {
-            generate(Namespace::default(), Role::Read, label, Wall(0)).map(|made| made.key.label)
+            generate(Namespace::default(), Role::Read, label, Wall(0), KeyLimits::default())
+                .map(|made| made.key.label)
         };
         assert!(with("x".repeat(MAX_LABEL_BYTES)).is_ok());
         assert_eq!(with("x".repeat(257)), Err(NewKeyError::LabelTooLong(257)));

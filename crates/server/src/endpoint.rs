@@ -72,6 +72,8 @@ pub(crate) enum Reply {
     Events,
     NewKey,
     Key,
+    /// A key whose limits were changed.
+    LimitedKey,
     Keys,
     Cluster,
     Health,
@@ -85,7 +87,7 @@ impl Endpoint {
     pub(crate) fn all_refusals(&self) -> Vec<ErrorCode> {
         let mut codes = self.refusals.to_vec();
         if let Some(role) = self.needs {
-            codes.push(ErrorCode::Unauthorized);
+            codes.extend([ErrorCode::Unauthorized, ErrorCode::RateLimited]);
             if role > Role::Read {
                 codes.push(ErrorCode::Forbidden);
             }

@@ -95,6 +95,10 @@ error_codes! {
         "Reuse locks that exist, or raise the limit of locks per namespace.";
     TooManyHolders = "too_many_holders", TOO_MANY_REQUESTS, Retry::AfterSecs(1), "The lock is full",
         "Try again when a holder has released it, or raise the limit of holders per lock.";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, Retry::AfterSecs(1), "The key makes too many requests",
+        "Nothing has changed; send fewer, or ask an admin for a higher rate (`PATCH /v1/keys/{key_id}`).";
+    QuotaExceeded = "quota_exceeded", TOO_MANY_REQUESTS, Retry::AfterSecs(5), "The key's quota is used up",
+        "Nothing has changed; try again when there is less in the namespace, or ask an admin for a higher quota (`PATCH /v1/keys/{key_id}`).";
     TooManyKeys = "too_many_keys", TOO_MANY_REQUESTS, Retry::AfterSecs(60), "There are too many API keys",
         "Revoke keys that are not used any more, or raise the limit of keys.";
     TokensExhausted = "tokens_exhausted", INSUFFICIENT_STORAGE, Retry::Never, "The fencing tokens are used up",

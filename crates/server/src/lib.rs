@@ -23,6 +23,7 @@ mod openapi;
 mod parameter;
 mod problem;
 mod query;
+mod rate;
 mod reply;
 mod request_id;
 mod router;

@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use hyper::header::HeaderValue;
 use hyper::{Method, Request};
+use leasehold_engine::Tally;
 use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::error_code::ErrorCode;
 use crate::exchange::{Answering, Response};
 use crate::metrics::{REFUSALS, REQUEST_SECONDS, REQUESTS};
 use crate::problem::Problem;
+use crate::rate;
 use crate::request_id::{RequestIds, X_REQUEST_ID};
 
 /// What the layer keeps between requests.
@@ -53,6 +55,7 @@ impl Observer {
             started: Instant::now(),
             answering: answer(request, &request_id),
             request_id,
+            tally: None,
         }
     }
 }
@@ -65,6 +68,8 @@ pub struct Observed {
     request_id: HeaderValue,
     started: Instant,
     answering: Answering,
+    /// What its key had left, if that has a rate.
+    tally: Option<Tally>,
 }
 
 impl Future for Observed {
@@ -73,12 +78,13 @@ impl Future for Observed {
     /// A handler that panics, which none should, costs its caller a 500 and nobody else anything.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answering = &mut self.answering;
-        catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)))
+        let answer = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)))
             .unwrap_or_else(|_| {
                 let reason = "the service failed on this request";
                 Poll::Ready(Err(Problem::new(ErrorCode::Internal, reason)))
-            })
-            .map(|answer| Ok(self.finish(answer)))
+            });
+        self.tally = rate::take_tally().or(self.tally);
+        answer.map(|answer| Ok(self.finish(answer)))
     }
 }
 
@@ -100,11 +106,15 @@ impl Observed {
             "request"
         );
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.clone());
+        if let Some(tally) = self.tally {
+            rate::tell(tally, response.headers_mut());
+        }
         response
     }
 }
 
-const METHODS: [Method; 5] = [Method::GET, Method::PUT, Method::DELETE, Method::POST, Method::HEAD];
+const METHODS: [Method; 6] =
+    [Method::GET, Method::PUT, Method::DELETE, Method::POST, Method::HEAD, Method::PATCH];
 
 /// Statuses that a route answers with, the frequent ones first.
 const STATUSES: [u16; 17] =

@@ -4,9 +4,10 @@
 //! makes the document, because only that layer knows the request's id.
 
 use hyper::header::{self, HeaderValue};
-use leasehold_core::{Blocker, CycleStep, LockView, Refusal};
+use leasehold_core::{Blocker, CycleStep, LockView, Quota, Refusal};
 use leasehold_engine::Failure;
 
+use crate::body;
 use crate::error_code::{ErrorCode, Retry};
 use crate::exchange::Response;
 use crate::reply;
@@ -34,6 +35,8 @@ pub(crate) enum Evidence {
     Line { position: usize, blockers: Vec<Blocker>, lock: Box<LockView> },
     /// Who waits for whom, round to the first.
     Cycle(Vec<CycleStep>),
+    /// Which quota of the key, what it is, and what its namespace has.
+    Quota { quota: Quota, max: u32, count: usize },
     /// The methods that would do, as the header `Allow` lists them.
     Methods(String),
 }
@@ -42,21 +45,36 @@ impl Evidence {
     pub(crate) fn lock(&self) -> Option<&LockView> {
         match self {
             Self::Lock(lock) | Self::Line { lock, .. } => Some(lock),
-            Self::None | Self::Cycle(_) | Self::Methods(_) => None,
+            Self::None | Self::Cycle(_) | Self::Quota { .. } | Self::Methods(_) => None,
         }
     }
 
     pub(crate) fn line(&self) -> Option<(usize, &[Blocker])> {
         match self {
             Self::Line { position, blockers, .. } => Some((*position, blockers)),
-            Self::None | Self::Lock(_) | Self::Cycle(_) | Self::Methods(_) => None,
+            Self::None | Self::Lock(_) | Self::Cycle(_) | Self::Quota { .. } | Self::Methods(_) => {
+                None
+            }
         }
     }
 
     pub(crate) fn cycle(&self) -> Option<&[CycleStep]> {
         match self {
             Self::Cycle(cycle) => Some(cycle),
-            Self::None | Self::Lock(_) | Self::Line { .. } | Self::Methods(_) => None,
+            Self::None
+            | Self::Lock(_)
+            | Self::Line { .. }
+            | Self::Quota { .. }
+            | Self::Methods(_) => None,
+        }
+    }
+
+    pub(crate) fn quota(&self) -> Option<(Quota, u32, usize)> {
+        match self {
+            Self::Quota { quota, max, count } => Some((*quota, *max, *count)),
+            Self::None | Self::Lock(_) | Self::Line { .. } | Self::Cycle(_) | Self::Methods(_) => {
+                None
+            }
         }
     }
 }
@@ -129,8 +147,13 @@ impl From<Refusal> for Problem {
             Refusal::TimeoutTooLong { .. } => Self::new(ErrorCode::TimeoutTooLong, &reason),
             Refusal::TooManyLocks { .. } => Self::new(ErrorCode::TooManyLocks, &reason),
             Refusal::TooManyHolders { .. } => Self::new(ErrorCode::TooManyHolders, &reason),
+            Refusal::QuotaExceeded { quota, max, count, more: _ } => {
+                let evidence = Evidence::Quota { quota, max, count };
+                Self::showing(ErrorCode::QuotaExceeded, &reason, evidence)
+            }
             Refusal::TokensExhausted => Self::new(ErrorCode::TokensExhausted, &reason),
             Refusal::TooManyKeys { .. } => Self::new(ErrorCode::TooManyKeys, &reason),
+            Refusal::BadLimits(_) => body::invalid(&reason),
             Refusal::KeyExists(_) => Self::new(ErrorCode::KeyExists, &reason),
             Refusal::NoSuchKey(_) => Self::new(ErrorCode::NoSuchKey, &reason),
         }

@@ -22,7 +22,7 @@ use crate::settings::ServerSettings;
 use crate::state::{Api, ApiState};
 
 /// Every call, in the order of the documentation.
-pub(crate) static ENDPOINTS: [&Endpoint; 31] = [
+pub(crate) static ENDPOINTS: [&Endpoint; 32] = [
     &lock::create::ENDPOINT,
     &lock::get::ENDPOINT,
     &lock::list::ENDPOINT,
@@ -46,6 +46,7 @@ pub(crate) static ENDPOINTS: [&Endpoint; 31] = [
     &cluster::get::ENDPOINT,
     &key::create::ENDPOINT,
     &key::list::ENDPOINT,
+    &key::limit::ENDPOINT,
     &key::revoke::ENDPOINT,
     &service::healthcheck::ENDPOINT,
     &service::livez::ENDPOINT,

@@ -15,9 +15,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use leasehold_core::{
-    ApiKey, Batch, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId,
-    LockKind, LockUid, MAX_ID_BYTES, Mode, Namespace, Note, PastHold, ProcessId, Role, Row, RowKey,
-    TimeoutSecs, Wall,
+    ApiKey, Batch, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, KeyLimits,
+    LockId, LockKind, LockUid, MAX_ID_BYTES, Mode, Namespace, Note, PastHold, ProcessId, Quotas,
+    Rate, Role, Row, RowKey, TimeoutSecs, Wall,
 };
 
 use tokio::time::sleep;
@@ -174,6 +174,10 @@ fn api_key(key_id: &str) -> Row {
         label: "a label / with % signs".to_owned(),
         hash: KeyHash([2; 32]),
         created_at: Wall(3),
+        limits: KeyLimits {
+            rate: Some(Rate::new(50, None).expect("a rate")),
+            quotas: Quotas { max_holds: Some(u32::MAX), ..Quotas::default() },
+        },
     })
 }
 

@@ -3,7 +3,7 @@
 use super::create_lock::{check_room, creation};
 use super::deadlock::{self, Plan};
 use super::line::{self, Room};
-use super::{Answer, Decision, Verdict, as_it_stands, find};
+use super::{Answer, Decision, Verdict, as_it_stands, find, quota};
 use crate::change::Change;
 use crate::command::{Acquire, HoldKey, Want};
 use crate::line::{Presence, Purpose, Ticket, Waiter};
@@ -28,6 +28,9 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
         .collect();
     match first_obstacle(table, &holds, place)? {
         None => {
+            if place.is_none() {
+                quota::check_holds(table, &acquire.namespace, &acquire.quotas, holds.len())?;
+            }
             changes.extend(place.map(line::served));
             changes.extend(line::grants(table, now, &holds, &acquire.terms)?);
             Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)))
@@ -47,6 +50,8 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
             }
             if place.is_none() {
                 line::check_room(table, &acquire.namespace, &holds)?;
+                quota::check_waiters(table, &acquire.namespace, &acquire.quotas)?;
+                quota::check_holds(table, &acquire.namespace, &acquire.quotas, holds.len())?;
             }
             let ticket = place.unwrap_or_else(|| table.next_ticket());
             changes.push(Change::Queued(Box::new(Waiter {
@@ -84,7 +89,7 @@ fn missing<'a>(table: &Table, acquire: &'a Acquire) -> Result<Vec<&'a Want>, Ref
         return Err(Refusal::NoSuchLock(want.lock_id.clone()));
     }
     if !missing.is_empty() {
-        check_room(table, &acquire.namespace, missing.len())?;
+        check_room(table, &acquire.namespace, &acquire.quotas, missing.len())?;
     }
     Ok(missing)
 }

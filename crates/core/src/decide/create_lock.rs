@@ -1,9 +1,10 @@
 //! Make a lock that does not exist yet.
 
-use super::{Answer, Decision, as_it_stands};
+use super::{Answer, Decision, as_it_stands, quota};
 use crate::change::Change;
 use crate::command::NewLock;
 use crate::id::{LockId, Namespace};
+use crate::key::Quotas;
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
@@ -14,22 +15,28 @@ pub(super) fn create_lock(
     namespace: &Namespace,
     lock_id: &LockId,
     new: NewLock,
+    quotas: &Quotas,
 ) -> Result<Decision, Refusal> {
     if let Some(lock) = table.lock(namespace, lock_id) {
         return Err(Refusal::LockExists(as_it_stands(lock, lock_id, now)));
     }
-    check_room(table, namespace, 1)?;
+    check_room(table, namespace, quotas, 1)?;
     let answer = Answer::Lock(namespace.clone(), lock_id.clone());
     Ok(Decision::change(vec![creation(now, namespace, lock_id, new)], answer))
 }
 
 /// Whether the namespace has room for so many more locks (I7).
-pub(super) fn check_room(table: &Table, namespace: &Namespace, more: usize) -> Result<(), Refusal> {
+pub(super) fn check_room(
+    table: &Table,
+    namespace: &Namespace,
+    quotas: &Quotas,
+    more: usize,
+) -> Result<(), Refusal> {
     let max = table.limits().max_locks_per_namespace;
     if table.lock_count(namespace) + more > max {
         return Err(Refusal::TooManyLocks { namespace: namespace.clone(), max });
     }
-    Ok(())
+    quota::check_locks(table, namespace, quotas, more)
 }
 
 pub(super) fn creation(now: Now, namespace: &Namespace, lock_id: &LockId, new: NewLock) -> Change {

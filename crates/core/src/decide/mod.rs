@@ -12,10 +12,12 @@ mod get_lock;
 mod get_process;
 mod get_waits;
 mod give_back;
+mod limit_key;
 mod line;
 mod list_keys;
 mod list_locks;
 mod outdated;
+mod quota;
 mod refresh;
 mod refresh_process;
 mod release;
@@ -25,7 +27,8 @@ mod upgrade;
 
 use crate::change::Change;
 use crate::command::{Command, Detail, HoldKey};
-use crate::id::{LockId, Namespace, ProcessId};
+use crate::id::{KeyId, LockId, Namespace, ProcessId};
+use crate::key::ApiKey;
 use crate::line::Ticket;
 use crate::lock::{Lock, Show};
 use crate::reply::{LockView, LostHold, Refusal, Reply};
@@ -100,8 +103,8 @@ impl Decision {
 /// Decides one command. Pure: the same table, time and command give the same decision.
 pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
     let decided = match command {
-        Command::CreateLock { namespace, lock_id, new } => {
-            create_lock::create_lock(table, now, namespace, lock_id, *new)
+        Command::CreateLock { namespace, lock_id, new, quotas } => {
+            create_lock::create_lock(table, now, namespace, lock_id, *new, quotas)
         }
         Command::GetLock { namespace, lock_id } => get_lock::get_lock(table, namespace, lock_id),
         Command::ListLocks(list) => Ok(list_locks::list_locks(table, now, list)),
@@ -120,7 +123,9 @@ pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
             release::release(table, now, hold, *token, key, *detail, by.as_ref())
         }
         Command::Downgrade { hold, terms } => downgrade::downgrade(table, now, hold, terms),
-        Command::Upgrade { hold, terms, wait } => upgrade::upgrade(table, now, hold, terms, *wait),
+        Command::Upgrade { hold, terms, wait, quotas } => {
+            upgrade::upgrade(table, now, hold, terms, *wait, quotas)
+        }
         Command::GetProcess { namespace, process_id } => {
             Ok(get_process::get_process(table, now, namespace, process_id))
         }
@@ -133,6 +138,9 @@ pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
         Command::GetWaits { namespace } => Ok(get_waits::get_waits(table, now, namespace)),
         Command::CreateKey(key) => create_key::create_key(table, key),
         Command::ListKeys { namespace } => Ok(list_keys::list_keys(table, namespace.as_ref())),
+        Command::LimitKey { key_id, namespace, patch } => {
+            limit_key::limit_key(table, key_id, namespace.as_ref(), patch)
+        }
         Command::RevokeKey { key_id, namespace } => {
             revoke_key::revoke_key(table, key_id, namespace.as_ref())
         }
@@ -147,6 +155,17 @@ fn find<'a>(
     lock_id: &LockId,
 ) -> Result<&'a Lock, Refusal> {
     table.lock(namespace, lock_id).ok_or_else(|| Refusal::NoSuchLock(lock_id.clone()))
+}
+
+/// The key that a command is about; one of another namespace than this is as good as none.
+fn find_key<'a>(
+    table: &'a Table,
+    key_id: &KeyId,
+    namespace: Option<&Namespace>,
+) -> Result<&'a ApiKey, Refusal> {
+    let key = table.keys().get(key_id);
+    let key = key.filter(|key| namespace.is_none_or(|namespace| *namespace == key.namespace));
+    key.ok_or_else(|| Refusal::NoSuchKey(key_id.to_string()))
 }
 
 /// The lock as a refusal shows it: its first holders only, whatever their number.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::deadlock::{self, Plan};
 use super::refresh::not_held;
-use super::{Answer, Decision, Verdict, as_it_stands, find, line};
+use super::{Answer, Decision, Verdict, as_it_stands, find, line, quota};
 use crate::change::Change;
 use crate::command::{HoldKey, Mode, Terms};
 use crate::id::{LockId, Namespace};
+use crate::key::Quotas;
 use crate::line::{Presence, Purpose, Ticket, Waiter};
 use crate::reply::Refusal;
 use crate::table::Table;
@@ -19,6 +20,7 @@ pub(super) fn upgrade(
     hold: &HoldKey,
     terms: &Terms,
     wait: Duration,
+    quotas: &Quotas,
 ) -> Result<Decision, Refusal> {
     let lock = find(table, &hold.namespace, &hold.lock_id)?;
     table.limits().check_timeout(terms.timeout)?;
@@ -56,6 +58,7 @@ pub(super) fn upgrade(
     }
     if place.is_none() {
         line::check_room(table, &hold.namespace, std::slice::from_ref(&writer))?;
+        quota::check_waiters(table, &hold.namespace, quotas)?;
     }
     let ticket = place.unwrap_or_else(|| table.next_ticket());
     let waiter = Waiter {

@@ -83,12 +83,11 @@ impl Table {
                 space.with_claims(&process_id, |claims| claims.lost.clear());
             }
             Change::SequenceAdvanced(token) => self.last_token = self.last_token.max(token),
-            Change::KeyCreated(key) => {
-                self.keys.insert(key.key_id.clone(), key);
+            Change::KeyCreated(key) => drop(self.keys.insert(key.key_id.clone(), key)),
+            Change::KeyLimited { key_id, limits } => {
+                self.keys.entry(key_id).and_modify(|key| key.limits = limits);
             }
-            Change::KeyRevoked(key_id) => {
-                self.keys.remove(&key_id);
-            }
+            Change::KeyRevoked(key_id) => drop(self.keys.remove(&key_id)),
         }
     }
 
@@ -217,6 +216,7 @@ impl Table {
         } else {
             let space = self.space_of(&waiter.namespace);
             space.waiters += 1;
+            space.wanted += waiter.new_holds();
             for hold in waiter.holds() {
                 let line = lock_of(space, &hold).line.get_or_insert_default();
                 match waiter.purpose {
@@ -249,6 +249,7 @@ impl Table {
         self.wait_ends.remove(&(waiter.until, ticket));
         let space = self.space_of(&waiter.namespace);
         space.waiters -= 1;
+        space.wanted -= waiter.new_holds();
         for hold in waiter.holds() {
             let lock = lock_of(space, &hold);
             if let Some(line) = &mut lock.line {

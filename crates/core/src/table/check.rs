@@ -9,7 +9,7 @@ use super::{Claims, Space, Table};
 use crate::command::{HoldKey, Mode};
 use crate::decide::next_in_line;
 use crate::id::{LockId, Namespace, ProcessId};
-use crate::line::{Purpose, Ticket};
+use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Line, Lock};
 use crate::token::FencingToken;
 
@@ -118,7 +118,8 @@ impl Table {
         }
         let holds = held.values().map(BTreeSet::len).sum::<usize>();
         let waiters = self.waiters_of(namespace).count();
-        agree((holds, waiters) == (space.holds, space.waiters), || {
+        let new_holds = self.waiters_of(namespace).map(Waiter::new_holds).sum::<usize>();
+        agree((holds, waiters, new_holds) == (space.holds, space.waiters, space.wanted), || {
             format!("{namespace} has {holds} holds and {waiters} waiters, not {space:?}")
         })?;
         let known: BTreeSet<&ProcessId> = held.keys().chain(wanted.keys()).collect();

@@ -23,7 +23,7 @@ pub struct Effects {
     pub expired: u64,
     /// Holds that an admin ended.
     pub forced: u64,
-    /// Whether keys were made or revoked.
+    /// Whether keys were made, limited or revoked.
     pub keys_changed: bool,
 }
 
@@ -36,7 +36,9 @@ impl Effects {
                 EndCause::Expired => self.expired += 1,
                 EndCause::Forced => self.forced += 1,
             },
-            Change::KeyCreated(_) | Change::KeyRevoked(_) => self.keys_changed = true,
+            Change::KeyCreated(_) | Change::KeyLimited { .. } | Change::KeyRevoked(_) => {
+                self.keys_changed = true;
+            }
             Change::LockCreated { .. }
             | Change::LockDeleted { .. }
             | Change::PastDropped { .. }

@@ -50,6 +50,8 @@ pub(crate) struct Space {
     pub(crate) holds: usize,
     /// Requests in line.
     pub(crate) waiters: usize,
+    /// Holds that they wait for, beside those that they have.
+    pub(crate) wanted: usize,
     /// The past holds of names that no lock has now.
     pub(crate) bygone: BTreeMap<LockId, Box<Past>>,
 }

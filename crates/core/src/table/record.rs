@@ -62,6 +62,11 @@ impl Table {
             Change::ReleaseForgotten(hold) => batch.delete(RowKey::Release(hold.clone())),
             Change::SequenceAdvanced(token) => batch.put(Row::Sequence(*token)),
             Change::KeyCreated(key) => batch.put(Row::Key(key.clone())),
+            Change::KeyLimited { key_id, limits: _ } => {
+                if let Some(key) = self.keys.get(key_id) {
+                    batch.put(Row::Key(key.clone()));
+                }
+            }
             Change::KeyRevoked(key_id) => batch.delete(RowKey::Key(key_id.clone())),
         }
     }

@@ -117,6 +117,7 @@ impl Table {
             | Change::ReleaseForgotten(_)
             | Change::SequenceAdvanced(_)
             | Change::KeyCreated(_)
+            | Change::KeyLimited { .. }
             | Change::KeyRevoked(_) => {}
         }
         effects.count(change);

@@ -67,6 +67,7 @@ impl Table {
             | Change::ReleaseForgotten(_)
             | Change::SequenceAdvanced(_)
             | Change::KeyCreated(_)
+            | Change::KeyLimited { .. }
             | Change::KeyRevoked(_) => {}
         }
     }

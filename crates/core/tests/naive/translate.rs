@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leasehold_core::{
     Acquire, Command, Detail, HoldKey, HoldView, LockId, LockKind, LockState, LockUid, LockView,
-    Mode, Namespace, NewLock, Outcome, PastHold, ProcessId, Refusal, Reply, Terms, TimeoutSecs,
-    Want,
+    Mode, Namespace, NewLock, Outcome, PastHold, ProcessId, Quotas, Refusal, Reply, Terms,
+    TimeoutSecs, Want,
 };
 
 use super::{Name, Seen, SeenHold, SeenLock, SeenPast, Space, Verdict, Who};
@@ -58,7 +58,8 @@ pub(crate) fn acquire(who: Who, timeout_secs: u32, own: bool) -> Command {
         detail: detail(own),
     };
     let wants = vec![Want { lock_id, mode, create_if_missing: None }];
-    Command::Acquire(Acquire { namespace, process_id, wants, terms, wait: Duration::ZERO })
+    let (wait, quotas) = (Duration::ZERO, Quotas::default());
+    Command::Acquire(Acquire { namespace, process_id, wants, terms, wait, quotas })
 }
 
 pub(crate) fn see(outcome: &Outcome) -> Seen {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leasehold_core::{
     Acquire, Detail, HoldKey, LockId, LockKind, LockUid, Mode, Namespace, NewLock, ProcessId,
-    Refusal, Reply, Terms, TimeoutSecs, Want,
+    Quotas, Refusal, Reply, Terms, TimeoutSecs, Want,
 };
 
 use super::{Kind, Name, Process, Request, Verdict};
@@ -68,6 +68,7 @@ pub(crate) fn acquire(request: &Request) -> Acquire {
         wants: wants.collect(),
         terms: terms(request.timeout_secs),
         wait: wait(request),
+        quotas: Quotas::default(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! From a line to a command.
 
+use std::collections::BTreeMap;
+
 use leasehold_core::{
-    Acquire, ApiKey, Command, HoldKey, KeyHash, ListLocks, LockUid, Mode, Namespace, NewLock, Role,
-    Wall, Want,
+    Acquire, ApiKey, Command, HoldKey, KeyHash, KeyId, KeyLimits, ListLocks, LockUid, Mode,
+    Namespace, NewLock, Quotas, Wall, Want,
 };
 
 use super::options::Options;
@@ -13,9 +15,22 @@ pub(super) struct Scene<'a> {
     pub(super) namespace: &'a Namespace,
     pub(super) uid: LockUid,
     pub(super) wall: Wall,
+    pub(super) keys: &'a BTreeMap<KeyId, ApiKey>,
 }
 
-const ACQUIRE: &str = "timeout own wait note key create shared exclusive writers readers ephemeral";
+impl Scene<'_> {
+    /// The quotas of the key that a command is made with, as the table has them.
+    fn quotas(&self, by: Option<&KeyId>) -> Result<Quotas, String> {
+        let Some(by) = by else { return Ok(Quotas::default()) };
+        let key = self.keys.get(by).ok_or_else(|| format!("there is no key `{by}`"))?;
+        Ok(key.limits.quotas)
+    }
+}
+
+const ACQUIRE: &str =
+    "timeout own wait note key as create shared exclusive writers readers ephemeral";
+
+const LIMITS: &str = "rate burst max-locks max-holds max-waiters";
 
 /// The command that a line asks for.
 pub(super) fn command(words: &[&str], scene: &Scene<'_>) -> Result<Command, String> {
@@ -28,7 +43,7 @@ pub(super) fn command(words: &[&str], scene: &Scene<'_>) -> Result<Command, Stri
         | "upgrade" => of_hold(verb, rest, scene)?,
         "process" | "refresh-process" | "release-process" => of_process(verb, rest, scene)?,
         "waits" => Some(Command::GetWaits { namespace: scene.namespace.clone() }),
-        "create-key" | "list-keys" | "revoke-key" => of_key(verb, rest, scene)?,
+        "create-key" | "list-keys" | "limit-key" | "revoke-key" => of_key(verb, rest, scene)?,
         _ => None,
     };
     command.ok_or_else(|| format!("there is no command `{}`", words.join(" ")))
@@ -39,9 +54,10 @@ fn of_lock(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
     let (namespace, lock_id) = (scene.namespace.clone(), lock_id(lock)?);
     Ok(match verb {
         "create" => {
-            let options = Options::parse(options, "shared exclusive writers readers ephemeral")?;
+            let options = Options::parse(options, "as shared exclusive writers readers ephemeral")?;
             let new = NewLock { uid: scene.uid, kind: options.kind };
-            Some(Command::CreateLock { namespace, lock_id, new })
+            let quotas = scene.quotas(options.by.as_ref())?;
+            Some(Command::CreateLock { namespace, lock_id, new, quotas })
         }
         "delete" => {
             let Options { force, by, .. } = Options::parse(options, "force as")?;
@@ -95,6 +111,7 @@ fn acquire(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
         wants: wants.collect::<Result<_, String>>()?,
         terms: options.terms()?,
         wait: options.wait,
+        quotas: scene.quotas(options.by.as_ref())?,
     })))
 }
 
@@ -134,8 +151,9 @@ fn of_hold(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
             Command::Downgrade { hold, terms }
         }
         _ => {
-            let options = Options::parse(options, "timeout own note key wait")?;
-            Command::Upgrade { hold, terms: options.terms()?, wait: options.wait }
+            let options = Options::parse(options, "timeout own note key wait as")?;
+            let quotas = scene.quotas(options.by.as_ref())?;
+            Command::Upgrade { hold, terms: options.terms()?, wait: options.wait, quotas }
         }
     }))
 }
@@ -163,6 +181,10 @@ fn of_key(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command
         ("create-key", [id, options @ ..]) => Some(create_key(id, options, scene)?),
         ("list-keys", []) => Some(Command::ListKeys { namespace }),
         ("list-keys", ["all"]) => Some(Command::ListKeys { namespace: None }),
+        ("limit-key", [id, options @ ..]) => {
+            let patch = Options::parse(options, LIMITS)?.limits;
+            Some(Command::LimitKey { key_id: key_id(id)?, namespace, patch })
+        }
         ("revoke-key", [id]) => Some(Command::RevokeKey { key_id: key_id(id)?, namespace }),
         ("revoke-key", [id, "any"]) => {
             Some(Command::RevokeKey { key_id: key_id(id)?, namespace: None })
@@ -172,12 +194,7 @@ fn of_key(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command
 }
 
 fn create_key(id: &str, options: &[&str], scene: &Scene<'_>) -> Result<Command, String> {
-    let role = match options {
-        [] | ["role=write"] => Role::Write,
-        ["role=read"] => Role::Read,
-        ["role=admin"] => Role::Admin,
-        _ => return Err(format!("a key takes no `{}`", options.join(" "))),
-    };
+    let Options { role, limits, .. } = Options::parse(options, &format!("role {LIMITS}"))?;
     Ok(Command::CreateKey(ApiKey {
         key_id: key_id(id)?,
         namespace: scene.namespace.clone(),
@@ -185,5 +202,6 @@ fn create_key(id: &str, options: &[&str], scene: &Scene<'_>) -> Result<Command, 
         label: String::new(),
         hash: KeyHash([0; 32]),
         created_at: scene.wall,
+        limits: KeyLimits::default().patched(&limits).map_err(|error| error.to_string())?,
     }))
 }

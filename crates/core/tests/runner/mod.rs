@@ -21,7 +21,9 @@
 //! [token=N]`; `release-read` and `release-write LOCK PROCESS [own] [token=N] [key=KEY] [as=KEY]`;
 //! `downgrade` and `upgrade LOCK PROCESS [timeout=60] [own] [wait=SECS]`; `process`,
 //! `refresh-process [timeout=N]` and `release-process PROCESS [as=KEY]`; `waits`; `create-key ID
-//! [role=write]`, `list-keys [all]`, `revoke-key ID [any]`. Besides: `expire [most=N]` (ends what is
+//! [role=write]` and `limit-key ID`, each with `[rate=N|none] [burst=N|none] [max-locks=N|none]
+//! [max-holds=N|none] [max-waiters=N|none]`, `list-keys [all]`, `revoke-key ID [any]`. `as=KEY` at `create`,
+//! at an acquire or at `upgrade` is the key whose quotas count. Besides: `expire [most=N]` (ends what is
 //! due and says how many holds, waits and places), `hang-up PROCESS` (the callers of its waits are
 //! gone), `next-deadline`, `occupancy`. `repeat N COMMAND -> EXPECTED` puts 01, 02, … for `{n}`.
 //!

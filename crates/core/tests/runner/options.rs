@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use leasehold_core::{
-    Detail, FencingToken, IdempotencyKey, KeyId, LockId, LockKind, LockState, LockUid, NewLock,
-    Note, ProcessId, Terms, TimeoutSecs,
+    Detail, FencingToken, IdempotencyKey, KeyId, LimitsPatch, LockId, LockKind, LockState, LockUid,
+    NewLock, Note, ProcessId, Role, Terms, TimeoutSecs,
 };
 
 use super::words;
@@ -32,6 +32,8 @@ pub(super) struct Options {
     pub(super) limit: usize,
     pub(super) before: Option<u64>,
     pub(super) by: Option<KeyId>,
+    pub(super) role: Role,
+    pub(super) limits: LimitsPatch,
 }
 
 impl Options {
@@ -53,6 +55,8 @@ impl Options {
             limit: DEFAULT_LIMIT,
             before: None,
             by: None,
+            role: Role::Write,
+            limits: LimitsPatch::default(),
         };
         for option in given {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
@@ -66,6 +70,7 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         let count = || u32::try_from(words::number(value)?).map_err(|error| error.to_string());
+        let limit = || if value == "none" { Ok(None) } else { count().map(Some) };
         match name {
             "timeout" => self.timeout = Some(timeout(value)?),
             "own" => self.detail = Detail::Own,
@@ -90,6 +95,12 @@ impl Options {
             "before" => self.before = Some(words::number(value)?),
             "as" => self.by = Some(words::key_id(value)?),
             "limit" => self.limit = count()? as usize,
+            "role" => self.role = words::role(value)?,
+            "rate" => self.limits.requests_per_second = Some(limit()?),
+            "burst" => self.limits.burst = Some(limit()?),
+            "max-locks" => self.limits.max_locks = Some(limit()?),
+            "max-holds" => self.limits.max_holds = Some(limit()?),
+            "max-waiters" => self.limits.max_waiters = Some(limit()?),
             _ => return Err(format!("there is no option `{name}`")),
         }
         Ok(())

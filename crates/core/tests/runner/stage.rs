@@ -201,7 +201,12 @@ impl Stage {
         let now = self.now();
         self.uids += 1;
         let uid = LockUid(self.uids.to_be_bytes());
-        let scene = commands::Scene { namespace: &self.namespace, uid, wall: now.wall };
+        let scene = commands::Scene {
+            namespace: &self.namespace,
+            uid,
+            wall: now.wall,
+            keys: self.table.keys(),
+        };
         let command = commands::command(parts, &scene)?;
         if !self.batch_is_open {
             self.expire_due()?;

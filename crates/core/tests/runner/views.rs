@@ -1,8 +1,8 @@
 //! What the table answered, as facts.
 
 use leasehold_core::{
-    ApiKey, Blocker, CycleStep, EndCause, Grant, HoldView, LockState, LockView, LostHold, Outcome,
-    PastHold, ProcessHold, Refusal, Reply, WaitView,
+    ApiKey, Blocker, CycleStep, EndCause, Grant, HoldView, KeyLimits, LockState, LockView,
+    LostHold, Outcome, PastHold, ProcessHold, Quota, Refusal, Reply, WaitView,
 };
 
 use super::facts::{Fact, mode_word, span, wall};
@@ -60,11 +60,21 @@ fn of_reply(reply: &Reply) -> Vec<Fact> {
 }
 
 fn of_key(key: &ApiKey) -> Vec<Fact> {
+    let KeyLimits { rate, quotas } = key.limits;
+    let quota = |quota: Quota, max: Option<u32>| {
+        words(max.map_or(format!("no {}", quota.name()), |max| format!("{} {max}", quota.name())))
+    };
     vec![
         words(format!("key {}", key.key_id)),
         words(format!("in {}", key.namespace)),
         words(format!("role {}", key.role.as_str())),
         words(format!("created {}", wall(key.created_at))),
+        words(rate.map_or("any rate".to_owned(), |rate| {
+            format!("rate {} burst {}", rate.per_second(), rate.burst())
+        })),
+        quota(Quota::Locks, quotas.max_locks),
+        quota(Quota::Holds, quotas.max_holds),
+        quota(Quota::Waiters, quotas.max_waiters),
     ]
 }
 
@@ -216,7 +226,9 @@ fn of_refusal(refusal: &Refusal) -> Vec<Fact> {
         Refusal::TooManyHolders { .. } => ("too_many_holders", None),
         Refusal::TokensExhausted => ("tokens_exhausted", None),
         Refusal::TooManyKeys { .. } => ("too_many_keys", None),
+        Refusal::QuotaExceeded { .. } => ("quota_exceeded", None),
         Refusal::KeyExists(_) => ("key_exists", None),
+        Refusal::BadLimits(_) => ("bad_limits", None),
         Refusal::NoSuchKey(_) => ("no_such_key", None),
     };
     let mut facts = vec![words(format!("refused {code}"))];

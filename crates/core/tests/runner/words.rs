@@ -1,6 +1,6 @@
 //! Single words of a line: times, numbers, names and limits.
 
-use leasehold_core::{IdError, KeyId, Limits, LockId, LockState, Namespace, ProcessId};
+use leasehold_core::{IdError, KeyId, Limits, LockId, LockState, Namespace, ProcessId, Role};
 
 /// Seconds with up to three decimals, as milliseconds.
 pub(super) fn millis(word: &str) -> Result<u64, String> {
@@ -41,6 +41,12 @@ pub(super) fn process_id(word: &str) -> Result<ProcessId, String> {
 /// The public name of an API key.
 pub(super) fn key_id(word: &str) -> Result<KeyId, String> {
     KeyId::parse(word).map_err(|error| wrong_name(word, &error))
+}
+
+/// What a key may do.
+pub(super) fn role(word: &str) -> Result<Role, String> {
+    let roles = [Role::Read, Role::Write, Role::Admin];
+    roles.into_iter().find(|role| role.as_str() == word).ok_or(format!("`{word}` is no role"))
 }
 
 /// A lock's state.

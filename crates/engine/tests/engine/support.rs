@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leasehold_core::{
     Acquire, Command, Detail, HoldKey, LockId, LockKind, LockUid, LockView, Mode, Mono, Namespace,
-    NewLock, Now, ProcessId, Reply, Terms, TimeoutSecs, Wall, Want,
+    NewLock, Now, ProcessId, Quotas, Reply, Terms, TimeoutSecs, Wall, Want,
 };
 use leasehold_engine::{Clock, Engine, Failure, Role, Settings};
 use leasehold_store::{Faults, FaultyStore};
@@ -145,6 +145,7 @@ pub(crate) fn create(lock: &str) -> Command {
             uid: LockUid([7; 16]),
             kind: LockKind { max_writers: Some(1), ..LockKind::default() },
         },
+        quotas: Quotas::default(),
     }
 }
 
@@ -165,5 +166,6 @@ pub(crate) fn acquire_waiting(lock: &str, process: &str, secs: u32, wait_secs: u
             detail: Detail::Full,
         },
         wait: Duration::from_secs(wait_secs),
+        quotas: Quotas::default(),
     })
 }

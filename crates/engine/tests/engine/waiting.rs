@@ -5,7 +5,8 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use leasehold_core::{
-    Command, Detail, HoldKey, IdempotencyKey, LockState, Mode, Refusal, Reply, Terms, TimeoutSecs,
+    Command, Detail, HoldKey, IdempotencyKey, LockState, Mode, Quotas, Refusal, Reply, Terms,
+    TimeoutSecs,
 };
 use leasehold_engine::{Engine, Failure, Settings, SystemClock};
 use leasehold_store::{Fault, FaultyStore};
@@ -257,7 +258,8 @@ async fn a_change_of_mode_that_nobody_heard_of_is_not_given_back() {
     let downgrade = Command::Downgrade { hold: writer, terms: terms() };
     service.granted_to_nobody(downgrade, async || {}).await;
     assert_eq!(service.settled_state().await, LockState::Read);
-    let upgrade = Command::Upgrade { hold: reader, terms: terms(), wait: Duration::ZERO };
+    let (wait, quotas) = (Duration::ZERO, Quotas::default());
+    let upgrade = Command::Upgrade { hold: reader, terms: terms(), wait, quotas };
     service.granted_to_nobody(upgrade, async || {}).await;
     assert_eq!(service.settled_state().await, LockState::Write);
 }

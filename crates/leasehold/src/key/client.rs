@@ -68,6 +68,15 @@ impl Client {
         self.answer(self.with_key(self.agent.post(self.url(path))).send_json(body))
     }
 
+    /// Asks with `PATCH` and a JSON body.
+    pub(super) fn patch<Reply: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> Result<Reply, KeyError> {
+        self.answer(self.with_key(self.agent.patch(self.url(path))).send_json(body))
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.server)
     }

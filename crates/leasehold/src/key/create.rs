@@ -7,7 +7,8 @@ use leasehold_core::Role;
 
 use super::KeyError;
 use super::client::Client;
-use super::wire::{CreatedKey, NewKey};
+use super::limits::LimitFlags;
+use super::wire::{CreatedKey, Limits, NewKey};
 
 #[derive(Args, Debug)]
 pub(super) struct CreateArguments {
@@ -20,6 +21,8 @@ pub(super) struct CreateArguments {
     /// A note on whose key it is
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     label: String,
+    #[command(flatten)]
+    limits: LimitFlags,
 }
 
 /// A role as a user writes it.
@@ -49,6 +52,7 @@ pub(super) fn create(client: &Client, arguments: &CreateArguments) -> Result<(),
         namespace: arguments.namespace.as_deref(),
         role: Role::from(arguments.role).as_str(),
         label: &arguments.label,
+        limits: &Limits::from(&arguments.limits),
     };
     let CreatedKey { about, key } = client.post("/v1/keys", &asked)?;
     writeln!(io::stdout(), "{key}")?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::KeyError;
 use super::client::Client;
-use super::wire::KeyList;
+use super::wire::{Key, KeyList};
 
 #[derive(Args, Debug)]
 pub(super) struct ListArguments {
@@ -30,14 +30,14 @@ pub(super) fn list(client: &Client, arguments: &ListArguments) -> Result<(), Key
 
 /// Left-aligned columns, each as wide as its widest cell. The label is last: it may be long.
 fn table(list: &KeyList) -> String {
-    let heads = ["KEY ID", "NAMESPACE", "ROLE", "CREATED", "LABEL"];
-    let cells = list
-        .keys
-        .iter()
-        .map(|key| [&*key.key_id, &*key.namespace, &*key.role, &*key.created_at, &*key.label]);
-    let rows: Vec<[&str; 5]> = [heads].into_iter().chain(cells).collect();
+    let heads = ["KEY ID", "NAMESPACE", "ROLE", "CREATED", "LIMITS", "LABEL"];
+    let limits: Vec<String> = list.keys.iter().map(Key::limits).collect();
+    let cells = list.keys.iter().zip(&limits).map(|(key, limits)| {
+        [&*key.key_id, &*key.namespace, &*key.role, &*key.created_at, &**limits, &*key.label]
+    });
+    let rows: Vec<[&str; 6]> = [heads].into_iter().chain(cells).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or_default());
     rows.iter().fold(String::new(), |mut text, row| {
         let line: Vec<String> =
             row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -50,7 +50,6 @@ fn table(list: &KeyList) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::wire::Key;
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
@@ -60,13 +59,21 @@ mod tests {
             role: "read".to_owned(),
             label: label.to_owned(),
             created_at: "2026-01-02".to_owned(),
+            requests_per_second: None,
+            burst: None,
+            max_locks: None,
+            max_holds: None,
+            max_waiters: None,
         };
-        let list = KeyList { keys: vec![key("k1", "default", "Schloß"), key("key2", "a", "")] };
+        let mut limited = key("key2", "a", "");
+        (limited.requests_per_second, limited.burst) = (Some(50), Some(100));
+        (limited.max_locks, limited.max_holds, limited.max_waiters) = (Some(1), Some(2), Some(0));
+        let list = KeyList { keys: vec![key("k1", "default", "Schloß"), limited] };
         assert_eq!(
             table(&list),
-            "KEY ID  NAMESPACE  ROLE  CREATED     LABEL\n\
-             k1      default    read  2026-01-02  Schloß\n\
-             key2    a          read  2026-01-02\n"
+            "KEY ID  NAMESPACE  ROLE  CREATED     LIMITS                                        LABEL\n\
+             k1      default    read  2026-01-02  none                                          Schloß\n\
+             key2    a          read  2026-01-02  50/s, burst 100, 1 locks, 2 holds, 0 waiters\n"
         );
     }
 }

@@ -3,6 +3,8 @@
 mod client;
 mod create;
 mod error;
+mod limit;
+mod limits;
 mod list;
 mod revoke;
 mod wire;
@@ -21,7 +23,9 @@ as LEASEHOLD_API_KEY in the environment. A server with --dev needs none.
 Examples:
   export LEASEHOLD_API_KEY=lh_...
   leasehold key create --namespace billing --role write --label 'billing workers'
+  leasehold key create --role write --requests-per-second 50 --burst 100 --max-holds 500
   leasehold key list
+  leasehold key limit 3f9c01d2ab77 --max-holds 1000 --burst none
   leasehold key revoke 3f9c01d2ab77")]
 pub(crate) struct KeyArguments {
     /// Address of the server
@@ -45,6 +49,8 @@ enum KeyVerb {
     Create(create::CreateArguments),
     /// List the keys, without their secrets
     List(list::ListArguments),
+    /// Change what bounds the calls of a key; what is not named stays, and `none` takes a limit away
+    Limit(limit::LimitArguments),
     /// Shut a key out, at once
     Revoke(revoke::RevokeArguments),
 }
@@ -58,6 +64,7 @@ pub(crate) fn run(arguments: &KeyArguments) -> Result<(), KeyError> {
     match &arguments.verb {
         KeyVerb::Create(arguments) => create::create(&client, arguments),
         KeyVerb::List(arguments) => list::list(&client, arguments),
+        KeyVerb::Limit(arguments) => limit::limit(&client, arguments),
         KeyVerb::Revoke(arguments) => revoke::revoke(&client, arguments),
     }
 }

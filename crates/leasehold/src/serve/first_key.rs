@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use leasehold_core::{Command, Namespace, Refusal, Role};
+use leasehold_core::{Command, KeyLimits, Namespace, Refusal, Role};
 use leasehold_engine::{Clock as _, Engine, Failure, SystemClock};
 use leasehold_server::credentials::{self, NewKey};
 use tokio::time::sleep;
@@ -25,6 +25,7 @@ pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
         Role::Admin,
         "first start".to_owned(),
         created_at,
+        KeyLimits::default(),
     )
     .map_err(|error| ServeError::FirstKey(error.to_string()))?;
     loop {

@@ -1,8 +1,11 @@
 //! The lines of an export as JSON, and the rows that they are.
 
+use std::num::NonZeroU32;
+
 use leasehold_core::{
-    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyId, LockId, LockKind,
-    MAX_LABEL_BYTES, Mode, Namespace, Note, PastHold, ProcessId, Role, Row, TimeoutSecs,
+    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyId, KeyLimits, LimitsPatch, LockId,
+    LockKind, MAX_LABEL_BYTES, Mode, Namespace, Note, PastHold, ProcessId, Rate, Role, Row,
+    TimeoutSecs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +117,16 @@ pub(super) struct KeyLine {
     label: String,
     sha256: Hash,
     created_at: Time,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requests_per_second: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    burst: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_locks: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_holds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_waiters: Option<u32>,
 }
 
 /// The highest fencing token that was given out.
@@ -188,14 +201,7 @@ impl Line {
                 idempotency_key: idempotency_key.to_string(),
                 number: *number,
             }),
-            Row::Key(key) => Self::Key(KeyLine {
-                key_id: key.key_id.to_string(),
-                namespace: key.namespace.to_string(),
-                role: key.role.into(),
-                label: key.label.clone(),
-                sha256: Hash(key.hash),
-                created_at: Time(key.created_at),
-            }),
+            Row::Key(key) => Self::Key(KeyLine::of(key)),
             Row::Sequence(token) => Self::Sequence(SequenceLine { fencing_token: token.get() }),
             Row::Import { .. } => return None,
         })
@@ -284,6 +290,34 @@ impl ReleaseLine {
 }
 
 impl KeyLine {
+    fn of(key: &ApiKey) -> Self {
+        let KeyLimits { rate, quotas } = key.limits;
+        Self {
+            key_id: key.key_id.to_string(),
+            namespace: key.namespace.to_string(),
+            role: key.role.into(),
+            label: key.label.clone(),
+            sha256: Hash(key.hash),
+            created_at: Time(key.created_at),
+            requests_per_second: rate.map(|rate| rate.per_second().get()),
+            burst: rate.and_then(Rate::own_burst).map(NonZeroU32::get),
+            max_locks: quotas.max_locks,
+            max_holds: quotas.max_holds,
+            max_waiters: quotas.max_waiters,
+        }
+    }
+
+    fn limits(&self) -> Result<KeyLimits, Misfit> {
+        let limits = LimitsPatch {
+            requests_per_second: Some(self.requests_per_second),
+            burst: Some(self.burst),
+            max_locks: Some(self.max_locks),
+            max_holds: Some(self.max_holds),
+            max_waiters: Some(self.max_waiters),
+        };
+        KeyLimits::default().patched(&limits).map_err(|error| error.to_string())
+    }
+
     pub(super) fn into_row(self) -> Result<Row, Misfit> {
         if self.label.len() > MAX_LABEL_BYTES {
             return Err(format!("`label` is longer than {MAX_LABEL_BYTES} bytes"));
@@ -291,6 +325,7 @@ impl KeyLine {
         Ok(Row::Key(ApiKey {
             key_id: key_id("key_id", &self.key_id)?,
             namespace: namespace(&self.namespace)?,
+            limits: self.limits()?,
             role: self.role.into(),
             label: self.label,
             hash: self.sha256.0,

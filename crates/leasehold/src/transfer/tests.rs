@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use leasehold_core::{
-    ApiKey, Batch, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, Limits, LockId,
-    LockKind, LockUid, Mode, Namespace, Note, Now, PastHold, ProcessId, Recovery, Role, Row,
-    RowKey, TimeoutSecs, Violation, Wall,
+    ApiKey, Batch, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, KeyLimits,
+    Limits, LockId, LockKind, LockUid, MAX_RATE, Mode, Namespace, Note, Now, PastHold, ProcessId,
+    Quotas, Rate, Recovery, Role, Row, RowKey, TimeoutSecs, Violation, Wall,
 };
 use leasehold_store::{Epoch, Fault as StoreFault, FaultyStore, Store};
 use proptest::prelude::*;
@@ -91,6 +91,7 @@ fn rows_of_every_kind() -> Vec<Row> {
             label: "ci".to_owned(),
             hash: KeyHash([9; 32]),
             created_at: Wall(0),
+            limits: KeyLimits::default(),
         }),
         sequence(2),
     ]
@@ -191,6 +192,7 @@ fn a_bad_line_is_named_with_what_is_wrong() {
         (r#""is_ephemeral""#, r#""ephemeral""#, "line 2: unknown field `ephemeral`"),
         (r#""type":"release""#, r#""type":"relase""#, "line 5: unknown variant `relase`"),
         (r#""label":"ci""#, &format!(r#""label":"{long}""#), "line 6: `label` is longer"),
+        (r#""label":"ci""#, r#""label":"ci","burst":5"#, "line 6: `burst` needs"),
         ("090909\"", "09090\"", "line 6: a hash is 64 hexadecimal digits"),
         ("2023-11-14T22:13:20.000Z", "yesterday", "line 2: \"yesterday\" is no RFC 3339 time"),
         ("12121212-1212", "1212-1212", "line 2: \"1212-1212"),
@@ -391,6 +393,14 @@ fn notes() -> impl Strategy<Value = Option<Note>> {
         .prop_map(|text| text.map(|t| Note::parse(&t).unwrap()))
 }
 
+fn limits() -> impl Strategy<Value = KeyLimits> {
+    let rate = proptest::option::of((1..=MAX_RATE, proptest::option::of(1..=MAX_RATE)));
+    (rate, any::<[Option<u32>; 3]>()).prop_map(|(rate, [max_locks, max_holds, max_waiters])| {
+        let rate = rate.map(|(per_second, burst)| Rate::new(per_second, burst).unwrap());
+        KeyLimits { rate, quotas: Quotas { max_locks, max_holds, max_waiters } }
+    })
+}
+
 fn rows() -> impl Strategy<Value = Row> {
     let kind = (any::<Option<u32>>(), any::<Option<u32>>(), any::<bool>());
     let lock = (id(), any::<[u8; 16]>(), kind, times(), times()).prop_map(
@@ -439,10 +449,10 @@ fn rows() -> impl Strategy<Value = Row> {
                 Row::Past { slot, namespace, lock_id, past }
             });
     let roles = proptest::sample::select(vec![Role::Read, Role::Write, Role::Admin]);
-    let key = (key_id(), roles, ".{0,60}", any::<[u8; 32]>(), times()).prop_map(
-        |(key_id, role, label, hash, created_at)| {
+    let key = (key_id(), roles, ".{0,60}", any::<[u8; 32]>(), times(), limits()).prop_map(
+        |(key_id, role, label, hash, created_at, limits)| {
             let (namespace, hash) = (namespace(), KeyHash(hash));
-            Row::Key(ApiKey { key_id, namespace, role, label, hash, created_at })
+            Row::Key(ApiKey { key_id, namespace, role, label, hash, created_at, limits })
         },
     );
     prop_oneof![lock, hold, release, past, key, tokens().prop_map(Row::Sequence)]

@@ -180,6 +180,9 @@ pub(super) fn problem(code: ErrorCode) -> Value {
             problem["position"] = json!(1);
             problem["blockers"] = json!([blocker()]);
         }
+        ErrorCode::QuotaExceeded => {
+            problem["quota"] = json!({ "name": "max_holds", "max": 500, "count": 500 });
+        }
         ErrorCode::Deadlock => problem["cycle"] = cycle(),
         ErrorCode::LockExists | ErrorCode::Held | ErrorCode::AlreadyHeld => {
             problem["lock"] = held_lock();
@@ -192,7 +195,18 @@ pub(super) fn problem(code: ErrorCode) -> Value {
 }
 
 pub(super) fn key_request() -> Value {
-    json!({ "namespace": "billing", "role": "write", "label": "nightly jobs" })
+    json!({
+        "namespace": "billing",
+        "role": "write",
+        "label": "nightly jobs",
+        "requests_per_second": 50,
+        "burst": 100,
+        "max_holds": 500,
+    })
+}
+
+pub(super) fn key_change() -> Value {
+    json!({ "max_holds": 1000, "max_waiters": null })
 }
 
 pub(super) fn key() -> Value {
@@ -202,6 +216,11 @@ pub(super) fn key() -> Value {
         "role": "write",
         "label": "nightly jobs",
         "created_at": "2026-01-02T03:04:05.678Z",
+        "requests_per_second": 50,
+        "burst": 100,
+        "max_locks": null,
+        "max_holds": 500,
+        "max_waiters": null,
     })
 }
 

@@ -114,6 +114,7 @@ fn components() -> Components {
     let components = with_schema::<wire::Cluster<'static>>(components);
     let components = with_schema::<wire::ProblemDocument<'static>>(components);
     let components = with_schema::<wire::KeyRequest>(components);
+    let components = with_schema::<wire::KeyChange>(components);
     let components = with_schema::<wire::NewKey<'static>>(components);
     let components = with_schema::<wire::Key<'static>>(components);
     let components = with_schema::<wire::Keys<'static>>(components);

@@ -41,6 +41,7 @@ fn description(endpoint: &Endpoint) -> String {
 fn request_body(endpoint: &Endpoint) -> Option<RequestBody> {
     match endpoint.success.1 {
         Reply::NewKey => Some(json_body("KeyRequest", example::key_request())),
+        Reply::LimitedKey => Some(json_body("KeyChange", example::key_change())),
         Reply::Grants => Some(json_body("AcquireRequest", example::acquire_request())),
         Reply::Lock
         | Reply::GrantedLock

@@ -51,6 +51,7 @@ fn success(endpoint: &Endpoint) -> Response {
         }
         Reply::NewKey => json("The key, shown this once.", "NewKey", example::new_key()),
         Reply::Key => json("The key as it was.", "Key", example::key()),
+        Reply::LimitedKey => json("The key as it is from now on.", "Key", example::key()),
         Reply::Keys => json("The keys, by id.", "Keys", example::keys()),
         Reply::Cluster => json("Who leads, and who follows.", "Cluster", example::cluster()),
         Reply::Health => json("The service answers.", "Health", example::health()),
@@ -60,10 +61,13 @@ fn success(endpoint: &Endpoint) -> Response {
             ("The text.", media_type, ContentBuilder::new().schema(Some(text)).build())
         }
     };
-    let response = ResponseBuilder::new()
+    let mut response = ResponseBuilder::new()
         .description(description)
         .content(media_type, content)
         .header("x-request-id", header("The request's name."));
+    if endpoint.needs.is_some() {
+        response = with_rate(response);
+    }
     if endpoint.headers.contains(&Header::Prefer) {
         let applied = header("`return=minimal` if the reply lists only the caller's own hold.");
         response.header("Preference-Applied", applied).build()
@@ -103,10 +107,21 @@ fn refusal(codes: &[ErrorCode]) -> Response {
     if codes.iter().any(|code| matches!(code.retry(), Retry::AfterSecs(_))) {
         response = response.header("Retry-After", header("Seconds to wait before trying again."));
     }
+    if codes.contains(&ErrorCode::RateLimited) {
+        response = with_rate(response);
+    }
     if codes.contains(&ErrorCode::Unauthorized) {
         response = response.header("WWW-Authenticate", header("How to send a key."));
     }
     response.build()
+}
+
+/// What a key with a rate is told on every reply.
+fn with_rate(response: ResponseBuilder) -> ResponseBuilder {
+    let policy = "To a key with a rate: `q` requests at once, and as many again in `w` seconds.";
+    let left =
+        "To a key with a rate: `r` requests are left, and all of them again after `t` seconds.";
+    response.header("RateLimit-Policy", header(policy)).header("RateLimit", header(left))
 }
 
 fn header(description: &str) -> DocumentedHeader {

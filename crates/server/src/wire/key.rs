@@ -1,7 +1,9 @@
 //! API keys, and the request for a new one.
 
-use leasehold_core::{ApiKey, Role};
-use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
+
+use leasehold_core::{ApiKey, KeyLimits, LimitsError, LimitsPatch, Rate, Role};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::Rfc3339;
@@ -19,6 +21,16 @@ pub(crate) struct Key<'a> {
     /// When it was made, UTC.
     #[schema(value_type = String, format = DateTime)]
     created_at: Rfc3339,
+    /// Requests a second that are answered; `null` for any number.
+    requests_per_second: Option<u32>,
+    /// Requests that may come at once; `null` for as many as in a second.
+    burst: Option<u32>,
+    /// How many locks calls with the key may bring the namespace to; `null` for no limit of the key's own.
+    max_locks: Option<u32>,
+    /// The same for holds, with those that requests in line wait for.
+    max_holds: Option<u32>,
+    /// The same for requests in line.
+    max_waiters: Option<u32>,
 }
 
 /// A key that was just made.
@@ -50,6 +62,70 @@ pub(crate) struct KeyRequest {
     #[serde(default)]
     #[schema(max_length = 256)]
     pub(crate) label: String,
+    /// Requests a second that are answered, 1 to 1,000,000; more are refused with 429 `rate_limited`.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    requests_per_second: Option<u32>,
+    /// Requests that may come at once. Without it, as many as in a second.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    burst: Option<u32>,
+    /// How many locks calls with the key may bring the namespace to, whoever made them; more are refused
+    /// with 429 `quota_exceeded`.
+    max_locks: Option<u32>,
+    /// The same for holds, with those that requests in line wait for.
+    max_holds: Option<u32>,
+    /// The same for requests in line.
+    max_waiters: Option<u32>,
+}
+
+impl KeyRequest {
+    pub(crate) fn limits(&self) -> Result<KeyLimits, LimitsError> {
+        KeyLimits::default().patched(&LimitsPatch {
+            requests_per_second: Some(self.requests_per_second),
+            burst: Some(self.burst),
+            max_locks: Some(self.max_locks),
+            max_holds: Some(self.max_holds),
+            max_waiters: Some(self.max_waiters),
+        })
+    }
+}
+
+/// What changes about a key (RFC 7396): what is left out stays, and `null` takes a limit away.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyChange {
+    /// See the request for a new key. `burst` goes with it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
+    requests_per_second: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
+    burst: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    max_locks: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    max_holds: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    max_waiters: Option<Option<u32>>,
+}
+
+/// A member that is there, `null` or not.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
+}
+
+impl From<KeyChange> for LimitsPatch {
+    fn from(change: KeyChange) -> Self {
+        Self {
+            requests_per_second: change.requests_per_second,
+            burst: change.burst,
+            max_locks: change.max_locks,
+            max_holds: change.max_holds,
+            max_waiters: change.max_waiters,
+        }
+    }
 }
 
 /// What a key may do. Each role may do all that the ones before it may.
@@ -66,12 +142,18 @@ pub(crate) enum KeyRole {
 
 impl<'a> From<&'a ApiKey> for Key<'a> {
     fn from(key: &'a ApiKey) -> Self {
+        let KeyLimits { rate, quotas } = key.limits;
         Self {
             key_id: key.key_id.as_str(),
             namespace: key.namespace.as_str(),
             role: key.role.into(),
             label: &key.label,
             created_at: Rfc3339(key.created_at),
+            requests_per_second: rate.map(|rate| rate.per_second().get()),
+            burst: rate.and_then(Rate::own_burst).map(NonZeroU32::get),
+            max_locks: quotas.max_locks,
+            max_holds: quotas.max_holds,
+            max_waiters: quotas.max_waiters,
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use event::{EventGap, LockEvent};
 pub(crate) use grant::{GrantedLock, Grants};
 pub(crate) use health::{Health, Readiness};
 pub(crate) use history::History;
-pub(crate) use key::{Key, KeyRequest, Keys, NewKey};
+pub(crate) use key::{Key, KeyChange, KeyRequest, Keys, NewKey};
 pub(crate) use lock::Lock;
 pub(crate) use locks::Locks;
 pub(crate) use mode::HoldMode;

@@ -6,6 +6,18 @@ use utoipa::ToSchema;
 use super::{Blocker, Lock, Step};
 use crate::problem::Problem;
 
+/// A quota of a key that is used up.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quota)]
+pub(crate) struct UsedUp {
+    /// What the limit is called: `max_locks`, `max_holds` or `max_waiters`.
+    name: &'static str,
+    /// What it is.
+    max: u32,
+    /// What the namespace has of it, whichever keys brought that about.
+    count: usize,
+}
+
 /// Why a call was refused (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -38,6 +50,9 @@ pub(crate) struct ProblemDocument<'a> {
     /// With `deadlock`: each waits for the next, and the last for the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     cycle: Option<Vec<Step<'a>>>,
+    /// With `quota_exceeded`: which, and what there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<UsedUp>,
     /// The same as in the header `x-request-id`.
     request_id: &'a str,
 }
@@ -60,6 +75,11 @@ impl<'a> ProblemDocument<'a> {
                 .line()
                 .map(|(_, blockers)| blockers.iter().map(Blocker::from).collect()),
             cycle: problem.evidence.cycle().map(|cycle| cycle.iter().map(Step::from).collect()),
+            quota: problem.evidence.quota().map(|(quota, max, count)| UsedUp {
+                name: quota.name(),
+                max,
+                count,
+            }),
             request_id,
         }
     }

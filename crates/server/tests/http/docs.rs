@@ -51,7 +51,7 @@ fn every_documented_call_exists_and_wants_a_key_where_it_says_so() {
     let service = Service::start_with_keys();
     let document = document();
     let operations = operations(&document);
-    assert_eq!(operations.len(), 31);
+    assert_eq!(operations.len(), 32);
     for (method, path, operation) in operations {
         let target = path.replace(['{', '}'], "");
         let reply = service.call(&method, &target);
@@ -140,8 +140,10 @@ fn the_examples_have_the_fields_of_real_replies() {
     assert_eq!(fields_of(&key), fields_of(&success("/v1/keys", "post", "201")));
     let keys = service.call("GET", "/v1/keys").ok(200);
     assert_eq!(fields_of(&keys), fields_of(&success("/v1/keys", "get", "200")));
-    let revoked = format!("/v1/keys/{}", key["key_id"].as_str().unwrap());
-    let revoked = service.call("DELETE", &revoked).ok(200);
+    let target = format!("/v1/keys/{}", key["key_id"].as_str().unwrap());
+    let limited = service.patch_as("", &target, "{}").ok(200);
+    assert_eq!(fields_of(&limited), fields_of(&success("/v1/keys/{key_id}", "patch", "200")));
+    let revoked = service.call("DELETE", &target).ok(200);
     assert_eq!(fields_of(&revoked), fields_of(&success("/v1/keys/{key_id}", "delete", "200")));
     let health = service.call("GET", "/v1/healthcheck").ok(200);
     assert_eq!(fields_of(&health), fields_of(&success("/v1/healthcheck", "get", "200")));

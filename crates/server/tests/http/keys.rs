@@ -29,6 +29,7 @@ fn nothing_but_the_service_itself_answers_without_a_key() {
         ("DELETE", "/v1/distributed_lock/report/write-process/p"),
         ("GET", "/v1/keys"),
         ("POST", "/v1/keys"),
+        ("PATCH", "/v1/keys/abc"),
         ("DELETE", "/v1/keys/abc"),
     ] {
         let reply = service.call(method, target);

@@ -9,6 +9,7 @@ mod docs;
 mod events;
 mod history;
 mod holds;
+mod key_limits;
 mod keys;
 mod kinds;
 mod lists;

@@ -6,7 +6,11 @@ use tokio_postgres::{Error, Transaction};
 /// Format `n` is made by the first `n` of these. A script that has been released never changes. The
 /// columns of `meta` that tell who leads stay in every format, so that old and new replicas can take
 /// turns while they are being replaced.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+];
 
 /// Version of the tables that this version of Leasehold works with.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful")]

@@ -1,6 +1,7 @@
 use leasehold_core::{
-    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind,
-    LockUid, Mode, Namespace, Note, PastHold, ProcessId, Role, Row, RowKey, TimeoutSecs, Wall,
+    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, KeyLimits, LockId,
+    LockKind, LockUid, MAX_RATE, Mode, Namespace, Note, PastHold, ProcessId, Quotas, Rate, Role,
+    Row, RowKey, TimeoutSecs, Wall,
 };
 use proptest::prelude::*;
 
@@ -57,7 +58,7 @@ fn golden_lock(kind: LockKind) -> Row {
     }
 }
 
-fn golden_key() -> Row {
+fn golden_key(limits: KeyLimits) -> Row {
     Row::Key(ApiKey {
         key_id: KeyId::parse("k1").unwrap(),
         namespace: namespace(),
@@ -65,6 +66,7 @@ fn golden_key() -> Row {
         label: "ci".to_owned(),
         hash: KeyHash([9; 32]),
         created_at: Wall(0),
+        limits,
     })
 }
 
@@ -87,19 +89,26 @@ fn golden_past() -> Row {
     }
 }
 
-/// Rows, their keys, and their values in version 2.
+fn golden_limits() -> KeyLimits {
+    KeyLimits {
+        rate: Some(Rate::new(50, Some(300)).unwrap()),
+        quotas: Quotas { max_locks: None, max_holds: Some(500), max_waiters: Some(0) },
+    }
+}
+
+/// Rows, their keys, and their values in version 3.
 fn golden_rows() -> [(Row, &'static str, &'static str); 7] {
     let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
     [
         (
             golden_lock(semaphore),
             "lock/default/deploy",
-            "020707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962088631fb",
+            "030707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962c091af34",
         ),
         (
             golden_hold(),
             "hold/default/deploy%2Fprod/w/100%25",
-            "02ac023c80a0abfef962010b6465706c6f79203437313101046f6e6365746f8bce",
+            "03ac023c80a0abfef962010b6465706c6f79203437313101046f6e636550b68cad",
         ),
         (
             Row::Release {
@@ -108,36 +117,74 @@ fn golden_rows() -> [(Row, &'static str, &'static str); 7] {
                 number: 300,
             },
             "release/default/deploy%2Fprod/w/100%25",
-            "02046f6e6365ac02205256e3",
+            "03046f6e6365ac02be52fc2f",
         ),
         (
             golden_past(),
             "history/300",
-            "02ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f792034373131594ea0d2",
+            "03ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f79203437313166036daf",
         ),
         (
-            golden_key(),
+            golden_key(golden_limits()),
             "key/k1",
-            "020764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900e8730b88",
+            "030764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900013201ac020001f40301007742990e",
         ),
-        (Row::Sequence(FencingToken::MAX), "meta/sequence", "02ffffffffffffff0fc6a2773e"),
+        (Row::Sequence(FencingToken::MAX), "meta/sequence", "03ffffffffffffff0f85b60c29"),
         (
             Row::Import { begun_at: Wall(1_700_000_000_000) },
             "meta/import",
-            "0280a0abfef962911ab232",
+            "0380a0abfef9622511c594",
         ),
     ]
 }
 
-/// What is on disk today must be readable tomorrow: these bytes never change for version 2.
+/// What is on disk today must be readable tomorrow: these bytes never change for version 3.
 #[test]
-fn golden_bytes_of_version_2() {
+fn golden_bytes_of_version_3() {
     for (row, key, value) in golden_rows() {
         let (stored_key, stored_value) = encode(&row).unwrap();
         assert_eq!(String::from_utf8(stored_key.clone()).unwrap(), key);
         assert_eq!(hex(&stored_value), value, "{key}");
         assert_eq!(decode(&stored_key, &stored_value), Ok(row));
     }
+}
+
+/// Version 2 knew no limits of keys; all else is as it was.
+#[test]
+fn golden_bytes_of_version_2_are_still_read() {
+    let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
+    let golden = [
+        (
+            golden_lock(semaphore),
+            "020707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962088631fb",
+        ),
+        (golden_hold(), "02ac023c80a0abfef962010b6465706c6f79203437313101046f6e6365746f8bce"),
+        (
+            golden_past(),
+            "02ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f792034373131594ea0d2",
+        ),
+        (
+            golden_key(KeyLimits::default()),
+            "020764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900e8730b88",
+        ),
+        (Row::Sequence(FencingToken::MAX), "02ffffffffffffff0fc6a2773e"),
+        (Row::Import { begun_at: Wall(1_700_000_000_000) }, "0280a0abfef962911ab232"),
+    ];
+    for (row, value) in golden {
+        assert_eq!(decode(&encode_key(&row.key()), &unhex(value)), Ok(row));
+    }
+}
+
+/// A key that lets nobody in, or everybody, was never made.
+#[test]
+fn a_rate_that_was_never_accepted_is_no_row() {
+    let (key, value) = encode(&golden_key(golden_limits())).unwrap();
+    let mut body = value[..value.len() - 4].to_vec();
+    let at = body.iter().rposition(|byte| *byte == 50).unwrap();
+    body[at] = 0;
+    seal(&key, &mut body);
+    let what = "its rate or burst was never accepted";
+    assert_eq!(decode(&key, &body), Err(RecordError::Malformed { key: "key/k1".into(), what }));
 }
 
 /// Version 1 knew neither semaphores nor notes. A directory of that time opens as it was.
@@ -151,7 +198,7 @@ fn golden_bytes_of_version_1_are_still_read() {
         ),
         (golden_hold_with(None, None), "01ac023c80a0abfef96259c96f6f"),
         (
-            golden_key(),
+            golden_key(KeyLimits::default()),
             "010764656661756c74020263690909090909090909090909090909090909090909090909090909090909090909005ddf5108",
         ),
         (Row::Sequence(FencingToken::MAX), "01ffffffffffffff0f039efa07"),
@@ -227,11 +274,11 @@ fn i2_every_flipped_bit_is_noticed() {
 #[test]
 fn a_later_version_is_named_with_the_known_ones() {
     let key = b"meta/sequence";
-    let mut value = vec![3, 1];
+    let mut value = vec![4, 1];
     seal(key, &mut value);
     let error = decode(key, &value).unwrap_err();
     let text =
-        "row \"meta/sequence\" is in version 3; this version of Leasehold reads versions 1 to 2";
+        "row \"meta/sequence\" is in version 4; this version of Leasehold reads versions 1 to 3";
     assert_eq!(error.to_string(), text);
 }
 
@@ -285,6 +332,14 @@ fn past_rows() -> impl Strategy<Value = Row> {
     )
 }
 
+fn limits() -> impl Strategy<Value = KeyLimits> {
+    let rate = proptest::option::of((1..=MAX_RATE, proptest::option::of(1..=MAX_RATE)));
+    (rate, any::<[Option<u32>; 3]>()).prop_map(|(rate, [max_locks, max_holds, max_waiters])| {
+        let rate = rate.map(|(per_second, burst)| Rate::new(per_second, burst).unwrap());
+        KeyLimits { rate, quotas: Quotas { max_locks, max_holds, max_waiters } }
+    })
+}
+
 fn rows() -> impl Strategy<Value = Row> {
     let kind = (any::<Option<u32>>(), any::<Option<u32>>(), any::<bool>()).prop_map(
         |(max_readers, max_writers, is_ephemeral)| LockKind {
@@ -326,18 +381,18 @@ fn rows() -> impl Strategy<Value = Row> {
         idempotency_key: IdempotencyKey::parse(&key).unwrap(),
         number,
     });
-    let key = ("[a-z0-9][a-z0-9._-]{0,20}", ".{0,60}", any::<[u8; 32]>(), 0..3_u8).prop_map(
-        |(key_id, label, hash, role)| {
-            Row::Key(ApiKey {
-                key_id: KeyId::parse(&key_id).unwrap(),
-                namespace: namespace(),
-                role: [Role::Read, Role::Write, Role::Admin][usize::from(role)],
-                label,
-                hash: KeyHash(hash),
-                created_at: Wall(0),
-            })
-        },
-    );
+    let key = ("[a-z0-9][a-z0-9._-]{0,20}", ".{0,60}", any::<[u8; 32]>(), 0..3_u8, limits());
+    let key = key.prop_map(|(key_id, label, hash, role, limits)| {
+        Row::Key(ApiKey {
+            key_id: KeyId::parse(&key_id).unwrap(),
+            namespace: namespace(),
+            role: [Role::Read, Role::Write, Role::Admin][usize::from(role)],
+            label,
+            hash: KeyHash(hash),
+            created_at: Wall(0),
+            limits,
+        })
+    });
     prop_oneof![lock, hold, release, past_rows(), key]
 }
 

@@ -1,9 +1,11 @@
 //! Row values as bytes. What the key says is not said again.
 
+use std::num::NonZeroU32;
+
 use leasehold_core::{
-    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, LockId, LockKind,
-    LockUid, MAX_LABEL_BYTES, Mode, Namespace, Note, PastHold, ProcessId, Role, Row, RowKey,
-    TimeoutSecs, Wall,
+    ApiKey, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, KeyLimits,
+    LimitsPatch, LockId, LockKind, LockUid, MAX_LABEL_BYTES, Mode, Namespace, Note, PastHold,
+    ProcessId, Rate, Role, Row, RowKey, TimeoutSecs, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +14,9 @@ use super::{RecordError, printable, seal, unseal};
 /// Version of the values that are written. A new version keeps a reader for the ones before it.
 ///
 /// 1: the first. 2: locks know how many readers and writers they permit and whether they are ephemeral,
-/// holds have notes and idempotency keys; releases and past holds are rows,
-/// and so is an import that is not complete.
-pub const VERSION: u8 = 2;
+/// holds have notes and idempotency keys; releases and past holds are rows, and so is an import that is
+/// not complete. 3: keys have limits.
+pub const VERSION: u8 = 3;
 
 /// A lock as version 1 knew it.
 #[derive(Deserialize)]
@@ -114,6 +116,16 @@ enum StoredCause {
     Converted,
 }
 
+/// A key as versions 1 and 2 knew it.
+#[derive(Deserialize)]
+struct KeyFacts2<'a> {
+    namespace: &'a str,
+    role: StoredRole,
+    label: &'a str,
+    hash: [u8; 32],
+    created_at_ms: i64,
+}
+
 #[derive(Serialize, Deserialize)]
 struct KeyFacts<'a> {
     namespace: &'a str,
@@ -121,6 +133,28 @@ struct KeyFacts<'a> {
     label: &'a str,
     hash: [u8; 32],
     created_at_ms: i64,
+    requests_per_second: Option<u32>,
+    burst: Option<u32>,
+    max_locks: Option<u32>,
+    max_holds: Option<u32>,
+    max_waiters: Option<u32>,
+}
+
+impl<'a> From<KeyFacts2<'a>> for KeyFacts<'a> {
+    fn from(old: KeyFacts2<'a>) -> Self {
+        Self {
+            namespace: old.namespace,
+            role: old.role,
+            label: old.label,
+            hash: old.hash,
+            created_at_ms: old.created_at_ms,
+            requests_per_second: None,
+            burst: None,
+            max_locks: None,
+            max_holds: None,
+            max_waiters: None,
+        }
+    }
 }
 
 /// The order of these is on disk.
@@ -162,20 +196,7 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
         Row::Past { slot: _, namespace, lock_id, past } => {
             write(&past_facts(namespace, lock_id, past), key, body)
         }
-        Row::Key(ApiKey { namespace, role, label, hash, created_at, key_id: _ }) => {
-            let facts = KeyFacts {
-                namespace: namespace.as_str(),
-                role: match role {
-                    Role::Read => StoredRole::Read,
-                    Role::Write => StoredRole::Write,
-                    Role::Admin => StoredRole::Admin,
-                },
-                label,
-                hash: hash.0,
-                created_at_ms: created_at.0,
-            };
-            write(&facts, key, body)
-        }
+        Row::Key(api_key) => write(&key_facts(api_key), key, body),
         Row::Sequence(token) => write(&token.get(), key, body),
         Row::Import { begun_at } => write(&begun_at.0, key, body),
     }
@@ -209,6 +230,27 @@ fn past_facts<'a>(
     }
 }
 
+fn key_facts(key: &ApiKey) -> KeyFacts<'_> {
+    let ApiKey { key_id: _, namespace, role, label, hash, created_at, limits } = key;
+    let KeyLimits { rate, quotas } = limits;
+    KeyFacts {
+        namespace: namespace.as_str(),
+        role: match role {
+            Role::Read => StoredRole::Read,
+            Role::Write => StoredRole::Write,
+            Role::Admin => StoredRole::Admin,
+        },
+        label,
+        hash: hash.0,
+        created_at_ms: created_at.0,
+        requests_per_second: rate.map(|rate| rate.per_second().get()),
+        burst: rate.and_then(Rate::own_burst).map(NonZeroU32::get),
+        max_locks: quotas.max_locks,
+        max_holds: quotas.max_holds,
+        max_waiters: quotas.max_waiters,
+    }
+}
+
 fn write<T: Serialize>(facts: &T, key: &[u8], mut body: Vec<u8>) -> Result<Vec<u8>, RecordError> {
     body.push(VERSION);
     let mut body = postcard::to_extend(facts, body).map_err(|_| RecordError::Malformed {
@@ -223,7 +265,7 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
     let body = unseal(key, value)?;
     let malformed = |what| RecordError::Malformed { key: printable(key), what };
     let (version, facts) = match body.split_first() {
-        Some((&version @ (1 | VERSION), facts)) => (version, facts),
+        Some((&version @ (1 | 2 | VERSION), facts)) => (version, facts),
         Some((&found, _)) => {
             return Err(RecordError::UnknownVersion { key: printable(key), found });
         }
@@ -242,7 +284,11 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
         .and_then(|facts| hold_row(hold, &facts)),
         RowKey::Release(hold) => read(facts).and_then(|facts| release_row(hold, &facts)),
         RowKey::Past(slot) => read(facts).and_then(|facts| past_row(slot, &facts)),
-        RowKey::Key(key_id) => read_key(key_id, facts),
+        RowKey::Key(key_id) => match version {
+            1 | 2 => read::<KeyFacts2<'_>>(facts).map(KeyFacts::from),
+            _ => read(facts),
+        }
+        .and_then(|facts| key_row(key_id, &facts)),
         RowKey::Sequence => read(facts).and_then(read_token).map(Row::Sequence),
         RowKey::Import => {
             read(facts).map(|begun_at_ms| Row::Import { begun_at: Wall(begun_at_ms) })
@@ -338,21 +384,30 @@ fn read_idempotency_key(text: &str) -> Result<IdempotencyKey, Misfit> {
     IdempotencyKey::parse(text).map_err(|_| "its idempotency key was never accepted")
 }
 
-fn read_key(key_id: KeyId, facts: &[u8]) -> Result<Row, Misfit> {
-    let KeyFacts { namespace, role, label, hash, created_at_ms } = read(facts)?;
-    if label.len() > MAX_LABEL_BYTES {
+fn key_row(key_id: KeyId, facts: &KeyFacts<'_>) -> Result<Row, Misfit> {
+    if facts.label.len() > MAX_LABEL_BYTES {
         return Err("its label is too long");
     }
+    let limits = LimitsPatch {
+        requests_per_second: Some(facts.requests_per_second),
+        burst: Some(facts.burst),
+        max_locks: Some(facts.max_locks),
+        max_holds: Some(facts.max_holds),
+        max_waiters: Some(facts.max_waiters),
+    };
     Ok(Row::Key(ApiKey {
         key_id,
-        namespace: read_namespace(namespace)?,
-        role: match role {
+        namespace: read_namespace(facts.namespace)?,
+        role: match facts.role {
             StoredRole::Read => Role::Read,
             StoredRole::Write => Role::Write,
             StoredRole::Admin => Role::Admin,
         },
-        label: label.to_owned(),
-        hash: KeyHash(hash),
-        created_at: Wall(created_at_ms),
+        label: facts.label.to_owned(),
+        hash: KeyHash(facts.hash),
+        created_at: Wall(facts.created_at_ms),
+        limits: KeyLimits::default()
+            .patched(&limits)
+            .map_err(|_| "its rate or burst was never accepted")?,
     }))
 }

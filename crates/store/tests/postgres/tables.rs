@@ -1,9 +1,10 @@
 //! The tables: what a person sees in them, and what becomes of tables that were tampered with.
 
+use leasehold_core::{ApiKey, KeyLimits, LimitsPatch, Row};
 use leasehold_store::{Store, StoreError};
 
 use crate::server::{Server, fresh_schema};
-use crate::support::{batch_of, block_on, hold, hold_key, open, person};
+use crate::support::{batch_of, block_on, by_key, hold, hold_key, open, person, rows};
 
 fn assert_corrupt<T: std::fmt::Debug>(outcome: Result<T, StoreError>, what: &str) {
     match outcome {
@@ -44,6 +45,39 @@ fn tables_of_a_later_format_are_left_alone() {
         assert_corrupt(open(&server.url(&schema)).await.claim().await, "start the version");
         let row = person.query_one("SELECT epoch FROM meta", &[]).await.unwrap();
         assert_eq!(u64::try_from(row.get::<_, i64>(0)), Ok(epoch.0));
+    });
+}
+
+/// Tables as the first version made them: keys had no limits then.
+#[test]
+fn tables_of_an_earlier_format_are_brought_up_to_date() {
+    block_on(async {
+        let (server, schema) = (Server::shared(), fresh_schema());
+        let person = person(&server, &schema).await;
+        person.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+        person.batch_execute(include_str!("../../src/postgres/migrations/1.sql")).await.unwrap();
+        let sql = "INSERT INTO api_keys VALUES ('k1', 'default', 'write', 'old', $1, now())";
+        person.execute(sql, &[&[7_u8; 32].as_slice()]).await.unwrap();
+        let mut store = open(&server.url(&schema)).await;
+        let epoch = store.claim().await.unwrap();
+        let found = rows(&mut store, epoch).await.into_values().next();
+        let Some(Row::Key(key)) = found else { panic!("{found:?}") };
+        assert_eq!((key.label.as_str(), key.limits), ("old", KeyLimits::default()));
+        let limits = KeyLimits::default().patched(&LimitsPatch {
+            requests_per_second: Some(Some(50)),
+            max_holds: Some(Some(0)),
+            ..LimitsPatch::default()
+        });
+        let limited = Row::Key(ApiKey { limits: limits.unwrap(), ..key });
+        store.commit(epoch, &batch_of(std::slice::from_ref(&limited))).await.unwrap();
+        assert_eq!(rows(&mut store, epoch).await, by_key(&[limited]));
+        let sql = "SELECT format, requests_per_second, burst, max_holds FROM meta, api_keys";
+        let row = person.query_one(sql, &[]).await.unwrap();
+        assert_eq!(row.get::<_, i32>(0), 3);
+        let shown = [1, 2, 3].map(|at| row.get::<_, Option<i64>>(at));
+        assert_eq!(shown, [Some(50), None, Some(0)]);
+        person.batch_execute("UPDATE api_keys SET requests_per_second = 0").await.unwrap();
+        assert_corrupt(store.load(epoch, &mut |_| {}).await, "`requests_per_second` must be");
     });
 }
 

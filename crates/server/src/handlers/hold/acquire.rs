@@ -87,5 +87,6 @@ fn parse(call: &Call<'_>, mode: Mode) -> Result<Acquire, Problem> {
         wants: vec![Want { lock_id, mode, create_if_missing }],
         terms: Terms { idempotency_key: call.idempotency_key()?, ..call.terms()? },
         wait: call.wait()?,
+        quotas: call.caller.quotas,
     })
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use leasehold_core::{
-    Acquire, Command, IdError, LockId, MAX_WANTS, Namespace, Note, ProcessId, Reply, Role, Terms,
-    TimeoutSecs, Want,
+    Acquire, Command, IdError, LockId, MAX_WANTS, Note, ProcessId, Reply, Role, Terms, TimeoutSecs,
+    Want,
 };
 
+use crate::auth::Caller;
 use crate::body;
 use crate::call::{Call, preferred};
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
@@ -39,9 +40,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.now().mono;
-    let (namespace, idempotency_key, detail) = {
+    let (caller, idempotency_key, detail) = {
         let call = Call::open(&api, &ENDPOINT, &request)?;
-        (call.caller.namespace.clone(), call.idempotency_key()?, call.detail())
+        let (idempotency_key, detail) = (call.idempotency_key()?, call.detail());
+        (call.caller, idempotency_key, detail)
     };
     let asked: AcquireRequest = body::read(request, api.settings.max_body_bytes).await?;
     let terms = Terms {
@@ -51,7 +53,7 @@ async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
         idempotency_key,
         detail,
     };
-    let acquire = parse(&asked, namespace, terms)?;
+    let acquire = parse(&asked, caller, terms)?;
     let process_id = acquire.process_id.clone();
     match api.engine.submit(Command::Acquire(acquire)).await? {
         Reply::Granted(grants) => {
@@ -62,7 +64,7 @@ async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     }
 }
 
-fn parse(asked: &AcquireRequest, namespace: Namespace, terms: Terms) -> Result<Acquire, Problem> {
+fn parse(asked: &AcquireRequest, caller: Caller, terms: Terms) -> Result<Acquire, Problem> {
     let process_id =
         ProcessId::parse(&asked.process_id).map_err(|error| named("process_id", &error))?;
     if asked.wait_seconds > MAX_WAIT_SECS {
@@ -84,7 +86,8 @@ fn parse(asked: &AcquireRequest, namespace: Namespace, terms: Terms) -> Result<A
         return Err(body::invalid(&format!("`locks` names {name:?} twice; name each lock once")));
     }
     let wait = Duration::from_secs(asked.wait_seconds.into());
-    Ok(Acquire { namespace, process_id, wants, terms, wait })
+    let Caller { namespace, quotas, .. } = caller;
+    Ok(Acquire { namespace, process_id, wants, terms, wait, quotas })
 }
 
 fn want(at: usize, asked: &WantedLock) -> Result<Want, Problem> {

@@ -16,6 +16,7 @@ macro_rules! acquire_refusals {
             ErrorCode::TimeoutTooLong,
             ErrorCode::TooManyHolders,
             ErrorCode::TooManyLocks,
+            ErrorCode::QuotaExceeded,
             ErrorCode::TokensExhausted,
         ]
     };

@@ -36,6 +36,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::Deadlock,
         ErrorCode::Superseded,
         ErrorCode::TooManyWaiters,
+        ErrorCode::QuotaExceeded,
         ErrorCode::TimeoutTooLong,
         ErrorCode::TokensExhausted,
     ],
@@ -50,5 +51,6 @@ async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
 
 fn parse(call: &Call<'_>) -> Result<(Command, Detail), Problem> {
     let (hold, terms, detail) = (call.hold(Mode::Read)?, call.terms()?, call.detail());
-    Ok((Command::Upgrade { hold, terms, wait: call.wait()? }, detail))
+    let quotas = call.caller.quotas;
+    Ok((Command::Upgrade { hold, terms, wait: call.wait()?, quotas }, detail))
 }

@@ -1,7 +1,7 @@
 //! Make an API key.
 
 use hyper::StatusCode;
-use leasehold_core::{Command, Namespace, Reply, Role};
+use leasehold_core::{Command, Namespace, Refusal, Reply, Role};
 use leasehold_engine::{Clock, SystemClock};
 
 use crate::auth::Caller;
@@ -24,7 +24,8 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "create_key",
     summary: "Create an API key",
     description: "Makes a key and shows it once. Admins of the namespace `default` make keys of any \
-                  namespace, other admins only of their own.",
+                  namespace, other admins only of their own. Its calls can be bounded: how many in a \
+                  second, and how far they may fill the namespace.",
     needs: Some(Role::Admin),
     parameters: &[],
     headers: &[],
@@ -43,7 +44,9 @@ async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     let asked: KeyRequest = body::read(request, api.settings.max_body_bytes).await?;
     let role = asked.role.into();
     let namespace = namespace(&caller, asked.namespace.as_deref())?;
-    let made = credentials::generate(namespace, role, asked.label, SystemClock.now().wall)
+    let limits = asked.limits().map_err(Refusal::from)?;
+    let now = SystemClock.now().wall;
+    let made = credentials::generate(namespace, role, asked.label, now, limits)
         .map_err(|error| refuse(&error))?;
     match api.engine.submit(Command::CreateKey(made.key)).await? {
         Reply::Key(key) => {

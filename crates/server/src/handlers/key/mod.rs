@@ -1,6 +1,7 @@
 //! API keys. An admin manages the keys of its namespace; an admin of `default` those of all.
 
 pub(crate) mod create;
+pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod revoke;
 

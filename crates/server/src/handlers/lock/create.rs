@@ -26,7 +26,12 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     parameters: &[&IS_EXCLUSIVE, &MAX_WRITERS, &MAX_READERS, &EPHEMERAL],
     headers: &[],
     success: (StatusCode::CREATED, Shape::Lock),
-    refusals: &[ErrorCode::InvalidId, ErrorCode::LockExists, ErrorCode::TooManyLocks],
+    refusals: &[
+        ErrorCode::InvalidId,
+        ErrorCode::LockExists,
+        ErrorCode::TooManyLocks,
+        ErrorCode::QuotaExceeded,
+    ],
     answer: |api, request| Box::pin(handle(api, request)),
 };
 
@@ -43,5 +48,6 @@ fn parse(call: &Call<'_>) -> Result<Command, Problem> {
         namespace: call.caller.namespace.clone(),
         lock_id: call.lock_id()?,
         new: AskedKind::of(&call.query)?.new_lock()?,
+        quotas: call.caller.quotas,
     })
 }

@@ -132,8 +132,16 @@ impl Service {
     }
 
     pub(crate) fn post_as(&self, key: &str, target: &str, body: &str) -> Reply {
+        self.send_as(key, "POST", target, body)
+    }
+
+    pub(crate) fn patch_as(&self, key: &str, target: &str, body: &str) -> Reply {
+        self.send_as(key, "PATCH", target, body)
+    }
+
+    fn send_as(&self, key: &str, method: &str, target: &str, body: &str) -> Reply {
         let headers = [("x-api-key", key), ("content-type", "application/json")];
-        client::send(self.address, "POST", target, &headers, body)
+        client::send(self.address, method, target, &headers, body)
     }
 
     /// A call that is under way.

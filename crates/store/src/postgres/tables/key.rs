@@ -1,8 +1,12 @@
 //! The table `api_keys`.
 
-use leasehold_core::{ApiKey, KeyHash, KeyId, MAX_LABEL_BYTES, Namespace, Role, Row};
+use std::num::NonZeroU32;
 
-use super::{Misfit, Table, column};
+use leasehold_core::{
+    ApiKey, KeyHash, KeyId, KeyLimits, LimitsPatch, MAX_LABEL_BYTES, Namespace, Rate, Role, Row,
+};
+
+use super::{Misfit, Table, column, count};
 use crate::postgres::cell::{Cell, Stamp};
 
 pub(super) const TABLE: Table = Table {
@@ -14,11 +18,17 @@ pub(super) const TABLE: Table = Table {
         ("label", "text"),
         ("hash", "bytea"),
         ("created_at", "timestamptz"),
+        ("requests_per_second", "bigint"),
+        ("burst", "bigint"),
+        ("max_locks", "bigint"),
+        ("max_holds", "bigint"),
+        ("max_waiters", "bigint"),
     ],
 };
 
-pub(super) fn cells(key: &ApiKey) -> [Cell<'_>; 6] {
-    let ApiKey { key_id, namespace, role, label, hash, created_at } = key;
+pub(super) fn cells(key: &ApiKey) -> [Cell<'_>; 11] {
+    let ApiKey { key_id, namespace, role, label, hash, created_at, limits } = key;
+    let KeyLimits { rate, quotas } = limits;
     [
         Cell::Text(key_id.as_str()),
         Cell::Text(namespace.as_str()),
@@ -26,6 +36,11 @@ pub(super) fn cells(key: &ApiKey) -> [Cell<'_>; 6] {
         Cell::Text(label),
         Cell::Bytes(&hash.0),
         Cell::Time(*created_at),
+        Cell::int(rate.map(|rate| rate.per_second().get())),
+        Cell::int(rate.and_then(Rate::own_burst).map(NonZeroU32::get)),
+        Cell::int(quotas.max_locks),
+        Cell::int(quotas.max_holds),
+        Cell::int(quotas.max_waiters),
     ]
 }
 
@@ -46,5 +61,18 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
         label: label.to_owned(),
         hash: KeyHash(hash.try_into().map_err(|_| "its hash is not of 32 bytes".to_owned())?),
         created_at: column::<Stamp>(found, 5)?.0,
+        limits: limits(found)?,
     }))
+}
+
+fn limits(found: &tokio_postgres::Row) -> Result<KeyLimits, Misfit> {
+    let limit = |at| count(found, at).map(Some);
+    let limits = LimitsPatch {
+        requests_per_second: limit(6)?,
+        burst: limit(7)?,
+        max_locks: limit(8)?,
+        max_holds: limit(9)?,
+        max_waiters: limit(10)?,
+    };
+    KeyLimits::default().patched(&limits).map_err(|error| error.to_string())
 }

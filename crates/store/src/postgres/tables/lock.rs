@@ -2,7 +2,7 @@
 
 use leasehold_core::{LockId, LockKind, LockUid, Namespace, Row, Wall};
 
-use super::{Misfit, Table, column};
+use super::{Misfit, Table, column, count};
 use crate::postgres::cell::{Cell, Stamp, Uid};
 
 pub(super) const TABLE: Table = Table {
@@ -45,17 +45,13 @@ pub(super) fn cells<'b>(
 }
 
 pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
-    let permits = |at| -> Result<Option<u32>, Misfit> {
-        let stored: Option<i64> = column(found, at)?;
-        stored.map(|n| u32::try_from(n).map_err(|_| format!("{n} permits"))).transpose()
-    };
     Ok(Row::Lock {
         namespace: Namespace::parse(column(found, 0)?).map_err(|e| format!("its namespace {e}"))?,
         lock_id: LockId::parse(column(found, 1)?).map_err(|e| format!("its lock_id {e}"))?,
         uid: LockUid(column::<Uid>(found, 2)?.0),
         kind: LockKind {
-            max_readers: permits(3)?,
-            max_writers: permits(4)?,
+            max_readers: count(found, 3)?,
+            max_writers: count(found, 4)?,
             is_ephemeral: column(found, 5)?,
         },
         created_at: column::<Stamp>(found, 6)?.0,

@@ -98,6 +98,12 @@ fn column<'r, T: tokio_postgres::types::FromSql<'r>>(
     found.try_get(at).map_err(|error| super::trouble::text_of(&error))
 }
 
+/// Reads how many of something are allowed; null is any number.
+fn count(found: &tokio_postgres::Row, at: usize) -> Result<Option<u32>, Misfit> {
+    let stored: Option<i64> = column(found, at)?;
+    stored.map(|n| u32::try_from(n).map_err(|_| format!("{n} are allowed"))).transpose()
+}
+
 fn mode_text(mode: Mode) -> &'static str {
     match mode {
         Mode::Read => "read",
