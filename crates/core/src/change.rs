@@ -57,12 +57,18 @@ pub enum Change {
         timeout: TimeoutSecs,
         /// When it was granted.
         acquired_at: Wall,
+        /// When its timeout began.
+        renewed_at: Wall,
         /// When it expires.
         deadline: Mono,
+        /// Until when its holder may rely on it, whoever leads by then: not after `deadline`.
+        promised: Mono,
         /// What its holder says about it.
         note: Option<Note>,
         /// The mark of the request that took it.
         idempotency_key: Option<IdempotencyKey>,
+        /// Whether its process may have heard of it already.
+        is_confirmed: bool,
     },
     /// A hold's timeout started anew.
     Refreshed {
@@ -70,10 +76,12 @@ pub enum Change {
         hold: HoldKey,
         /// How long it lasts from now.
         timeout: TimeoutSecs,
+        /// When that is.
+        renewed_at: Wall,
         /// When it now expires.
         deadline: Mono,
-        /// Whether the timeout's length changed, which is a fact to keep. If not, the refresh changes
-        /// no row, because recovery starts every timeout anew anyway (I4).
+        /// Whether the timeout's length changed, which is a fact to keep. If not, and unless deadlines are
+        /// stored, the refresh changes no row, because recovery starts every timeout anew anyway (I4).
         timeout_changed: bool,
     },
     /// The process is known to have heard of its hold.

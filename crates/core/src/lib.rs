@@ -12,7 +12,8 @@
 //! - **I3 fencing.** Every grant carries a [`FencingToken`] from one sequence that only grows.
 //! - **I4 no early release.** A hold is never given away before its timeout has passed since the
 //!   acquire or refresh that was acknowledged last. After recovery every live hold starts its full
-//!   timeout anew: late is safe, early is not.
+//!   timeout anew: late is safe, early is not. Where deadlines are stored ([`Deadlines`]) it goes on with
+//!   what is left, and a little more; then the promise rests on wall clocks that agree so far.
 //! - **I5 no resurrection.** Refreshing what has ended never acquires it again.
 //! - **I6 fairness.** Waiters are served in order; nobody overtakes a waiter. Neighbouring readers in
 //!   line are granted together.
@@ -20,6 +21,7 @@
 
 mod change;
 mod command;
+mod deadlines;
 mod decide;
 mod event;
 mod history;
@@ -38,6 +40,7 @@ pub use change::{Change, EndCause};
 pub use command::{
     Acquire, Command, Detail, HoldKey, ListLocks, LockKind, MAX_WANTS, Mode, NewLock, Terms, Want,
 };
+pub use deadlines::Deadlines;
 pub use decide::{Answer, Decision, Verdict};
 pub use event::{Event, EventKind, Leaving, Party};
 pub use history::PastHold;

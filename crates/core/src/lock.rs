@@ -16,7 +16,10 @@ pub(crate) struct Hold {
     pub(crate) token: FencingToken,
     pub(crate) timeout: TimeoutSecs,
     pub(crate) acquired_at: Wall,
+    pub(crate) renewed_at: Wall,
     pub(crate) deadline: Mono,
+    /// Until when its holder may rely on it, whoever leads by then: what is shown.
+    pub(crate) promised: Mono,
     pub(crate) note: Option<Note>,
     pub(crate) idempotency_key: Option<IdempotencyKey>,
     /// Its process is known to have heard of it, or had a hold of the lock before: it is not given back
@@ -26,14 +29,14 @@ pub(crate) struct Hold {
 
 impl Hold {
     pub(crate) fn view(&self, process_id: &ProcessId, now: Now) -> HoldView {
-        let remaining = self.deadline.since(now.mono);
+        let remaining = self.promised.since(now.mono);
         HoldView {
             process_id: process_id.clone(),
             token: self.token,
             timeout: self.timeout,
             acquired_at: self.acquired_at,
             remaining,
-            deadline: self.deadline,
+            deadline: self.promised,
             expires_at: now.wall.plus(remaining),
             note: self.note.clone(),
         }
@@ -84,6 +87,12 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// One that nobody holds.
+    pub(crate) fn new(uid: LockUid, kind: LockKind, created_at: Wall, updated_at: Wall) -> Self {
+        let (readers, writers) = (BTreeMap::new(), BTreeMap::new());
+        Self { uid, kind, created_at, updated_at, readers, writers, line: None, past: None }
+    }
+
     pub(crate) fn state(&self) -> LockState {
         if !self.writers.is_empty() {
             LockState::Write

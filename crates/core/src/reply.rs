@@ -34,11 +34,11 @@ pub struct HoldView {
     pub timeout: TimeoutSecs,
     /// When it was granted.
     pub acquired_at: Wall,
-    /// How long it still lasts.
+    /// How long it still lasts at least.
     pub remaining: Duration,
-    /// When it expires.
+    /// When it expires at the earliest.
     pub deadline: Mono,
-    /// When it expires, as the wall clock stands now.
+    /// When it expires at the earliest, as the wall clock stands now.
     pub expires_at: Wall,
     /// What its holder says about it.
     pub note: Option<Note>,

@@ -27,9 +27,12 @@ pub enum RowKey {
     Sequence,
     /// An import that has begun and is not complete.
     Import,
+    /// Whether the times in holds can be reckoned by.
+    StoredDeadlines,
 }
 
-/// One durable fact. Deadlines are not among them: recovery starts timeouts anew (I4).
+/// One durable fact. Deadlines are not among them: recovery starts timeouts anew (I4), or reckons by when
+/// they began, if that is stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Row {
     /// A lock exists.
@@ -58,6 +61,8 @@ pub enum Row {
         timeout: TimeoutSecs,
         /// When it was granted.
         acquired_at: Wall,
+        /// When its timeout began, if deadlines are stored. If not, it may have begun later.
+        renewed_at: Wall,
         /// What its holder says about it.
         note: Option<Note>,
         /// The mark of the request that took it.
@@ -93,6 +98,11 @@ pub enum Row {
         /// When it began.
         begun_at: Wall,
     },
+    /// Deadlines are stored: every refresh leaves its time in the hold's row.
+    StoredDeadlines {
+        /// Since when, by the clock of whoever led then.
+        since: Wall,
+    },
 }
 
 impl Row {
@@ -109,6 +119,7 @@ impl Row {
             Self::Key(key) => RowKey::Key(key.key_id.clone()),
             Self::Sequence(_) => RowKey::Sequence,
             Self::Import { .. } => RowKey::Import,
+            Self::StoredDeadlines { .. } => RowKey::StoredDeadlines,
         }
     }
 }

@@ -14,6 +14,12 @@ impl Mono {
         Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// This point less a span; not before the origin.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// How long from `earlier` to this point; zero if it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -21,8 +27,9 @@ impl Mono {
     }
 }
 
-/// Wall-clock time: milliseconds since the Unix epoch, UTC. Shown and stored; nothing but the age of
-/// what is over is reckoned by it.
+/// Wall-clock time: milliseconds since the Unix epoch, UTC. Shown and stored. Reckoned by it are the age of
+/// what is over, and when a hold ends that another term granted, where deadlines are stored
+/// ([`crate::Deadlines`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Wall(pub i64);
 
@@ -31,6 +38,13 @@ impl Wall {
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long from `earlier` to this time; zero if it is not later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let ms = self.0.saturating_sub(earlier.0);
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0))
     }
 }
 

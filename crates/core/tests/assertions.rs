@@ -33,15 +33,19 @@ fn granted(hold: HoldKey, token: u64) -> Change {
         token: FencingToken::new(token).unwrap(),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(0),
+        renewed_at: Wall(0),
         deadline: Mono(60_000_000_000),
+        promised: Mono(60_000_000_000),
         note: None,
         idempotency_key: None,
+        is_confirmed: false,
     }
 }
 
 fn refreshed(hold: HoldKey) -> Change {
     let timeout = TimeoutSecs::new(60).unwrap();
-    Change::Refreshed { hold, timeout, deadline: Mono(1), timeout_changed: false }
+    let (renewed_at, deadline) = (Wall(0), Mono(1));
+    Change::Refreshed { hold, timeout, renewed_at, deadline, timeout_changed: false }
 }
 
 fn ended(hold: HoldKey) -> Change {

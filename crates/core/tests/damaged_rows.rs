@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "test helpers are tests too")]
 
 use leasehold_core::{
-    EndCause, FencingToken, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace, Now,
-    PastHold, ProcessId, Recovery, Row, Table, TimeoutSecs, Violation, Wall,
+    Deadlines, EndCause, FencingToken, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace,
+    Now, PastHold, ProcessId, Recovery, Row, Table, TimeoutSecs, Violation, Wall,
 };
 
 fn lock(name: &str, is_write_exclusive: bool) -> Row {
@@ -42,6 +42,7 @@ fn hold(lock: &str, mode: Mode, process: &str, number: u64) -> Row {
         token: token(number),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(0),
+        renewed_at: Wall(0),
         note: None,
         idempotency_key: None,
     }
@@ -72,9 +73,9 @@ fn sequence(number: u64) -> Row {
 }
 
 fn recover(rows: &[Row]) -> Result<Table, Violation> {
-    let mut recovery = Recovery::new(Limits::default());
+    let mut recovery = Recovery::new(Limits::default(), Deadlines::Anew);
     rows.iter().for_each(|row| recovery.row(row.clone()));
-    recovery.finish(Now::default())
+    recovery.finish(Now::default()).map(|(table, _)| table)
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use leasehold_core::{
-    Command, Effects, Limits, Mode, Mono, Now, Quotas, Recovery, Row, RowKey, RowWrite, Table, Wall,
+    Command, Deadlines, Effects, Limits, Mode, Mono, Now, Quotas, Recovery, Row, RowKey, RowWrite,
+    Table, Wall,
 };
 use naive::translate::{
     acquire, detail, hold_key, lock_id, namespace, new_lock, secs, see, see_history, token_of,
@@ -322,13 +323,15 @@ fn write(rows: &mut BTreeMap<RowKey, Row>, effects: &Effects) {
 }
 
 fn recover(rows: &BTreeMap<RowKey, Row>, now: Now, reversed: bool) -> Table {
-    let mut recovery = Recovery::new(LIMITS);
+    let mut recovery = Recovery::new(LIMITS, Deadlines::Anew);
     if reversed {
         rows.values().rev().cloned().for_each(|row| recovery.row(row));
     } else {
         rows.values().cloned().for_each(|row| recovery.row(row));
     }
-    recovery.finish(now).unwrap()
+    let (table, batch) = recovery.finish(now).unwrap();
+    assert!(batch.is_empty(), "{batch:?}");
+    table
 }
 
 fn all_locks() -> impl Iterator<Item = (Space, Name)> {

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use leasehold_core::{
-    Command, Detail, Effects, Limits, Mode, Mono, Now, Outcome, Quotas, Recovery, Refusal, Reply,
-    Row, RowKey, RowWrite, Table, Ticket, Wall,
+    Command, Deadlines, Detail, Effects, Limits, Mode, Mono, Now, Outcome, Quotas, Recovery,
+    Refusal, Reply, Row, RowKey, RowWrite, Table, Ticket, Wall,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -290,9 +290,9 @@ impl Run {
 
     fn restart(&mut self) {
         self.commit();
-        let mut recovery = Recovery::new(limits());
+        let mut recovery = Recovery::new(limits(), Deadlines::Anew);
         self.rows.values().cloned().for_each(|row| recovery.row(row));
-        self.table = recovery.finish(self.now()).unwrap();
+        (self.table, _) = recovery.finish(self.now()).unwrap();
         self.model.restart();
         self.open.clear();
     }

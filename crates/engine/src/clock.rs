@@ -1,5 +1,7 @@
 //! Where time comes from.
 
+use std::time::Duration;
+
 use leasehold_core::{Mono, Now, Wall};
 
 /// A source of time. The commit loop reads it once a batch.
@@ -12,10 +14,26 @@ pub trait Clock: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
+/// What may lie between the two clocks of one reading: what is stored of the one is counted on the other.
+const CLOSE: Duration = Duration::from_millis(10);
+
+/// How often they are read until they are.
+const READINGS: u32 = 10;
+
 impl Clock for SystemClock {
+    /// A process may be stopped at any moment, so also between one clock and the other.
     fn now(&self) -> Now {
-        let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        Now { mono: boot_time(), wall: Wall(wall.tv_sec * 1_000 + wall.tv_nsec / 1_000_000) }
+        let mut mono = boot_time();
+        let mut readings = 1;
+        loop {
+            let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+            let after = boot_time();
+            if after.since(mono) < CLOSE || readings == READINGS {
+                return Now { mono, wall: Wall(wall.tv_sec * 1_000 + wall.tv_nsec / 1_000_000) };
+            }
+            mono = after;
+            readings += 1;
+        }
     }
 }
 

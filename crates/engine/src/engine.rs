@@ -16,8 +16,10 @@ use crate::events::{EventId, EventLog, Filter, Follower};
 use crate::gauges::Gauges;
 use crate::gone::{CallId, CallOutcome, Gone, Listener};
 use crate::keyring::KeyRing;
+use crate::leadership::Leadership;
 use crate::role::Role;
 use crate::run::Owner;
+use crate::turns::Turns;
 use crate::wind_down::WindDown;
 
 /// How the commit loop is bounded (I7). Checked where settings are read.
@@ -25,6 +27,8 @@ use crate::wind_down::WindDown;
 pub struct Settings {
     /// Bounds of the table.
     pub limits: Limits,
+    /// When it leads.
+    pub leadership: Leadership,
     /// Commands that may wait for the loop; more are refused with [`Failure::Overloaded`].
     pub max_queued: usize,
     /// Commands, and expiries, that one durable batch takes at most.
@@ -37,18 +41,23 @@ pub struct Settings {
     pub max_retry_pause: Duration,
     /// Pause between two tries to lead while another replica does.
     pub campaign_pause: Duration,
+    /// How often a loop that leads on demand looks whether another has taken over, while somebody waits in
+    /// line or follows events.
+    pub confirm_pause: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            leadership: Leadership::default(),
             max_queued: 16_384,
             max_batch: 1_024,
             max_buffered_events: 65_536,
             min_retry_pause: Duration::from_millis(50),
             max_retry_pause: Duration::from_secs(2),
             campaign_pause: Duration::from_millis(100),
+            confirm_pause: Duration::from_secs(1),
         }
     }
 }
@@ -81,6 +90,17 @@ pub(crate) struct Call {
     pub(crate) id: CallId,
     pub(crate) command: Command,
     pub(crate) caller: oneshot::Sender<CallOutcome>,
+    /// [`KeyRing::revocations`] of the ring by which the caller was let in, if it is to be held against
+    /// the present one.
+    pub(crate) admitted: Option<u64>,
+}
+
+/// Whether what is known here is the latest, or why that is not known.
+pub(crate) type Attendance = Result<(), Failure>;
+
+/// What a caller is told whose key may have been revoked since it was let in.
+pub(crate) fn keys_changed() -> Failure {
+    Failure::NotReady("API keys have been revoked meanwhile".to_owned())
 }
 
 /// A handle to a running commit loop. Cheap to clone; the loop ends by [`Engine::drain`].
@@ -89,17 +109,21 @@ pub struct Engine {
     calls: mpsc::Sender<Call>,
     next_call: Arc<AtomicU64>,
     gone: mpsc::UnboundedSender<Gone>,
+    attending: mpsc::Sender<oneshot::Sender<Attendance>>,
     keyring: Arc<ArcSwap<KeyRing>>,
+    /// The keys that this handle goes by, if not by those of the moment.
+    pinned: Option<Arc<KeyRing>>,
     role: watch::Receiver<Role>,
     wind_down: watch::Sender<WindDown>,
     events: Arc<EventLog>,
-    campaign: Arc<Notify>,
+    nudge: Arc<Notify>,
     clock: Arc<dyn Clock>,
+    leadership: Leadership,
 }
 
 impl Engine {
-    /// Starts the loop on a thread of its own. It begins by claiming an epoch and loading the table;
-    /// follow it with [`Engine::role`].
+    /// Starts the loop on a thread of its own. It begins by claiming an epoch and loading the table, or,
+    /// if it leads on demand, by waiting for the first call; follow it with [`Engine::role`].
     ///
     /// # Errors
     /// If the machine grants no thread.
@@ -111,10 +135,15 @@ impl Engine {
         let (calls, inbox) = mpsc::channel(settings.max_queued);
         let (gone, gone_in) = mpsc::unbounded_channel();
         let keyring = Arc::new(ArcSwap::default());
-        let (role_out, role) = watch::channel(Role::Recovering { reason: "starting".to_owned() });
+        let (attend, attending) = mpsc::channel(settings.max_queued);
+        let leadership = settings.leadership;
+        let (role_out, role) = watch::channel(match leadership {
+            Leadership::Continuous => Role::Recovering { reason: "starting".to_owned() },
+            Leadership::OnDemand { .. } => Role::Standby,
+        });
         let (wind_down, wind_down_in) = watch::channel(WindDown::Not);
         let events = EventLog::new(settings.max_buffered_events);
-        let campaign = Arc::new(Notify::new());
+        let nudge = Arc::new(Notify::new());
         let owner = Owner {
             store,
             clock: Arc::clone(&clock),
@@ -124,13 +153,28 @@ impl Engine {
             keyring: Arc::clone(&keyring),
             role: role_out,
             wind_down: wind_down_in,
-            campaign: Arc::clone(&campaign),
+            attending,
+            nudge: Arc::clone(&nudge),
+            turns: Turns::new(),
             gauges: Gauges::new(),
             events: Arc::clone(&events),
         };
         thread::Builder::new().name("commit-loop".to_owned()).spawn(move || owner.run())?;
         let next_call = Arc::default();
-        Ok(Self { calls, next_call, gone, keyring, role, wind_down, events, campaign, clock })
+        Ok(Self {
+            calls,
+            next_call,
+            gone,
+            attending: attend,
+            keyring,
+            pinned: None,
+            role,
+            wind_down,
+            events,
+            nudge,
+            clock,
+            leadership,
+        })
     }
 
     /// Asks the table. The reply comes once everything that it rests on is durable (I2); for an acquire
@@ -144,11 +188,38 @@ impl Engine {
     pub async fn submit(&self, command: Command) -> Result<Reply, Failure> {
         let (caller, outcome) = oneshot::channel();
         let id = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
-        self.calls.try_send(Call { id, command, caller }).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => self.why_closed(),
-        })?;
+        let admitted = self.pinned.as_ref().map(|keyring| keyring.revocations());
+        self.calls
+            .try_send(Call { id, command, caller, admitted })
+            .map_err(|refused| self.why_refused(&refused))?;
         Listener { id, outcome, gone: self.gone.clone(), is_served: false }.listen().await
+    }
+
+    /// Makes sure that what is known here is the latest: a loop that leads on demand takes over if it does
+    /// not lead, or looks whether it still does. There is nothing to do where leadership is continuous.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`], of a command that changes nothing. [`Failure::NotReady`] also if this
+    /// handle goes by keys of which one was revoked since.
+    pub async fn attend(&self) -> Result<(), Failure> {
+        if !self.is_on_demand() {
+            return Ok(());
+        }
+        let (caller, attended) = oneshot::channel();
+        self.attending.try_send(caller).map_err(|refused| self.why_refused(&refused))?;
+        attended.await.unwrap_or_else(|_| Err(self.why_closed()))?;
+        match &self.pinned {
+            Some(pinned) if pinned.revocations() != self.keyring.load().revocations() => {
+                Err(keys_changed())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether the loop leads on demand.
+    #[must_use]
+    pub fn is_on_demand(&self) -> bool {
+        self.leadership.is_on_demand()
     }
 
     /// Follows what happens, from after an event that the caller knows, or from now on. What it is told
@@ -163,24 +234,51 @@ impl Engine {
             Role::Recovering { reason } | Role::Stopped { reason } => {
                 return Err(Failure::NotReady(reason.clone()));
             }
+            Role::Standby => return Err(Failure::NotReady("nobody leads here".to_owned())),
             Role::Following(leader) => return Err(Failure::Elsewhere(Box::new(leader.clone()))),
         }
-        self.events.follow(filter, after).ok_or(Failure::Draining)
+        let follower = self.events.follow(filter, after).ok_or(Failure::Draining)?;
+        // From now on there is somebody to tell of what time brings about.
+        self.nudge.notify_one();
+        Ok(follower)
+    }
+
+    fn why_refused<T>(&self, refused: &mpsc::error::TrySendError<T>) -> Failure {
+        match refused {
+            mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => self.why_closed(),
+        }
     }
 
     fn why_closed(&self) -> Failure {
         match &*self.role.borrow() {
             Role::Stopped { reason } => Failure::NotReady(reason.clone()),
-            Role::Recovering { .. } | Role::Following(_) | Role::Leading(_) | Role::Draining => {
-                Failure::Draining
-            }
+            Role::Recovering { .. }
+            | Role::Standby
+            | Role::Following(_)
+            | Role::Leading(_)
+            | Role::Draining => Failure::Draining,
         }
     }
 
-    /// The committed API keys.
+    /// The committed API keys, as of now or of when this handle was pinned to them.
     #[must_use]
     pub fn keyring(&self) -> Arc<KeyRing> {
-        self.keyring.load_full()
+        self.pinned.clone().unwrap_or_else(|| self.keyring.load_full())
+    }
+
+    /// A handle that goes by the keys of this moment. Commands that it submits are carried out only if none
+    /// of them has been revoked by then: whoever was let in by keys that turn out to be of yesterday
+    /// has to come again.
+    #[must_use]
+    pub fn pinned(&self) -> Self {
+        Self { pinned: Some(self.keyring.load_full()), ..self.clone() }
+    }
+
+    /// A handle that goes by the keys of whatever moment it is.
+    #[must_use]
+    pub fn unpinned(&self) -> Self {
+        Self { pinned: None, ..self.clone() }
     }
 
     /// Where the loop stands, to look at or to follow.
@@ -203,7 +301,7 @@ impl Engine {
 
     /// Tries to lead at once, if it follows another now: that one has said that it leaves.
     pub fn campaign(&self) {
-        self.campaign.notify_one();
+        self.nudge.notify_one();
     }
 
     /// From now on nobody stands in line: whoever does, or comes to it, is told [`Failure::Draining`].

@@ -11,6 +11,8 @@ use crate::bucket::Bucket;
 #[derive(Debug, Default)]
 pub struct KeyRing {
     keys: BTreeMap<KeyId, ValidKey>,
+    /// How often this process has seen keys disappear.
+    revocations: u64,
 }
 
 /// A key that is let in.
@@ -35,7 +37,19 @@ impl KeyRing {
             });
             (key_id.clone(), ValidKey { key: key.clone(), bucket })
         };
-        Self { keys: keys.iter().map(valid).collect() }
+        let is_let_in = |(key_id, known): (&KeyId, &ValidKey)| {
+            let same = |key: &ApiKey| (key.hash, key.role) == (known.key.hash, known.key.role);
+            keys.get(key_id).is_some_and(same)
+        };
+        let revoked = !before.keys.iter().all(is_let_in);
+        let revocations = before.revocations + u64::from(revoked);
+        Self { keys: keys.iter().map(valid).collect(), revocations }
+    }
+
+    /// Tells rings apart between which a key was revoked: whoever was let in by one of them may be shut
+    /// out by the other.
+    pub(crate) fn revocations(&self) -> u64 {
+        self.revocations
     }
 
     /// The key with this public name, if it is valid.

@@ -9,14 +9,16 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::engine::{Call, Failure};
+use crate::engine::{Call, Failure, keys_changed};
 use crate::gone::{CallOutcome, Gone};
 use crate::keyring::KeyRing;
+use crate::leadership::Leadership;
 use crate::lease::Lease;
 use crate::role::Role;
 use crate::run::Owner;
 use crate::waiting::Waiting;
 use crate::wind_down::WindDown;
+use crate::work::{Again, Work};
 
 /// Longest sleep between two looks at the clock: timers stand still while the machine is suspended,
 /// deadlines do not.
@@ -34,15 +36,13 @@ pub(crate) enum TermEnd {
     Lost(String),
 }
 
-/// What there is to do in one round.
-#[derive(Default)]
-struct Work {
-    calls: Vec<Call>,
-    gone: Vec<Gone>,
+/// An outcome that is due to a caller once the round's batch is durable.
+pub(crate) struct Answer {
+    pub(crate) caller: oneshot::Sender<CallOutcome>,
+    pub(crate) outcome: CallOutcome,
+    /// What was asked, where that may have to be carried out again.
+    pub(crate) again: Option<Box<Again>>,
 }
-
-/// Outcomes that are due to callers once the round's batch is durable.
-type Answers = Vec<(oneshot::Sender<CallOutcome>, CallOutcome)>;
 
 impl Owner {
     pub(crate) async fn lead(
@@ -50,36 +50,48 @@ impl Owner {
         mut table: Table,
         epoch: Epoch,
         mut lease: Lease,
+        work: &mut Work,
     ) -> TermEnd {
         let mut waiting = Waiting::default();
-        let mut work = Work::default();
         let mut taken = 0;
+        // They came before the claim that this term began with.
+        attended(work);
         loop {
-            let due = [table.next_deadline(), lease.due(), self.gauges.due()];
-            let due = due.into_iter().flatten().min();
+            let due = self.next_due(&table, &lease, &waiting);
             let size = self.round_size(taken);
-            let drained = self.wait_for_work(due, size, &mut work, &waiting).await;
+            let drained = self.wait_for_work(due, size, work, &waiting).await;
             taken = work.calls.len();
-            if drained && work.calls.is_empty() && work.gone.is_empty() {
-                waiting.dismiss(&Failure::Draining);
+            if drained && work.is_empty() && work.gone.is_empty() {
+                for (caller, _) in waiting.into_callers() {
+                    drop(caller.send(Err(Failure::Draining)));
+                }
                 return TermEnd::Drained;
+            }
+            while let Ok(caller) = self.attending.try_recv() {
+                work.attending.push(caller);
             }
             let now = self.clock.now();
             let mut effects = Effects::default();
-            let answers = self.decide(now, &mut table, &mut work, &mut waiting, &mut effects);
-            if let Err(error) = self.make_good(epoch, &mut lease, &effects, &table).await {
-                for (caller, _) in answers {
-                    // The caller may have hung up meanwhile; then nobody needs the answer.
-                    drop(caller.send(Err(failure_of(&error))));
-                }
-                waiting.dismiss(&Failure::NotReady(error.to_string()));
-                return TermEnd::Lost(error.to_string());
+            let asked = !work.is_empty();
+            let answers = self.decide(now, &mut table, work, &mut waiting, &mut effects);
+            let rests = asked || !answers.is_empty() || !effects.events.is_empty();
+            let rests = rests || self.is_due_to_confirm(now.mono, &lease, &waiting);
+            let done = self.make_good(epoch, &mut lease, &effects, &table, rests).await;
+            if let Err(error) = done {
+                return self.lose(&error, now.mono, answers, waiting, work);
             }
+            if self.settings.leadership.is_on_demand() && !effects.batch.is_empty() {
+                lease = lease.renewed(now.mono);
+            }
+            if asked {
+                self.turns.served();
+            }
+            attended(work);
             // Before the answers: whoever has had one and then follows hears only of what came later.
             let events = mem::take(&mut effects.events);
             self.gauges.published(events.len());
             self.events.publish(events);
-            for (caller, outcome) in answers {
+            for Answer { caller, outcome, again: _ } in answers {
                 if let Err(outcome) = caller.send(outcome) {
                     work.gone.extend(Gone::with(&outcome));
                 }
@@ -97,6 +109,36 @@ impl Owner {
         callers.div_ceil(2).max(MIN_ROUND).min(self.settings.max_batch)
     }
 
+    /// When there is something to do, whether or not anybody asks. On demand there is not, while nobody
+    /// waits or follows: what is due by then ends before the next call is decided.
+    fn next_due(&self, table: &Table, lease: &Lease, waiting: &Waiting) -> Option<Mono> {
+        let confirm = match self.settings.leadership {
+            Leadership::Continuous => None,
+            Leadership::OnDemand { .. } if self.has_listeners(waiting) => {
+                Some(lease.confirmed().plus(self.settings.confirm_pause))
+            }
+            Leadership::OnDemand { .. } => return None,
+        };
+        let due = [table.next_deadline(), lease.due(), self.gauges.due(), confirm];
+        due.into_iter().flatten().min()
+    }
+
+    /// Whether it is time to look if another has taken over, which nobody would tell those who wait.
+    fn is_due_to_confirm(&self, now: Mono, lease: &Lease, waiting: &Waiting) -> bool {
+        match self.settings.leadership {
+            // Where leadership is a lease, renewals see to it.
+            Leadership::Continuous => true,
+            Leadership::OnDemand { .. } => {
+                let due = lease.confirmed().plus(self.settings.confirm_pause);
+                due <= now && self.has_listeners(waiting)
+            }
+        }
+    }
+
+    fn has_listeners(&self, waiting: &Waiting) -> bool {
+        !waiting.is_empty() || self.events.is_followed()
+    }
+
     /// Ends what is due, takes out those who are gone, and decides the calls, in this order. Whoever is
     /// served by one step is out of the way of the next, which may be about the same place in line.
     fn decide(
@@ -106,8 +148,8 @@ impl Owner {
         work: &mut Work,
         waiting: &mut Waiting,
         effects: &mut Effects,
-    ) -> Answers {
-        let mut answers = Answers::with_capacity(work.calls.len());
+    ) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(work.calls.len());
         // Commands are decided once everything that is due has ended; if that takes more than one
         // batch, they wait for the rounds that end it.
         let limit = self.settings.max_batch;
@@ -128,23 +170,31 @@ impl Owner {
             }
             settle(effects, waiting, &mut answers);
         }
-        for Call { id, command, caller } in work.calls.drain(..decided) {
+        let keeps_calls = self.settings.leadership.is_on_demand();
+        for Call { id, command, caller, admitted } in work.calls.drain(..decided) {
             if caller.is_closed() && takes_holds(&command) {
                 continue;
             }
-            match table.execute(now, &command, effects) {
+            if admitted.is_some_and(|admitted| admitted != self.keyring.load().revocations()) {
+                answers.push(Answer { caller, outcome: Err(keys_changed()), again: None });
+                continue;
+            }
+            let outcome = table.execute(now, &command, effects);
+            let again = keeps_calls.then(|| Box::new(Again::of(id, command, admitted, now.mono)));
+            match outcome {
                 Outcome::Done(outcome) => {
-                    answers.push((caller, outcome.map_err(Failure::Refused)));
+                    let outcome = outcome.map_err(Failure::Refused);
+                    answers.push(Answer { caller, outcome, again });
                 }
-                Outcome::Waiting(ticket) => waiting.insert(ticket, id, caller),
+                Outcome::Waiting(ticket) => waiting.insert(ticket, id, (caller, again)),
             }
             settle(effects, waiting, &mut answers);
         }
         if *self.wind_down.borrow() >= WindDown::WithoutWaiters {
             // Some may still get their turn, because those ahead of them have gone.
-            while let Some((ticket, caller)) = waiting.pop_last() {
+            while let Some((ticket, (caller, again))) = waiting.pop_last() {
                 table.hang_up(now, ticket, effects);
-                answers.push((caller, Err(Failure::Draining)));
+                answers.push(Answer { caller, outcome: Err(Failure::Draining), again });
                 settle(effects, waiting, &mut answers);
             }
         }
@@ -160,7 +210,7 @@ impl Owner {
         work: &mut Work,
         waiting: &Waiting,
     ) -> bool {
-        if !work.calls.is_empty() {
+        if !work.is_empty() {
             return false;
         }
         while let Ok(gone) = self.gone.try_recv() {
@@ -194,18 +244,24 @@ impl Owner {
                 work.gone.push(gone);
                 false
             }
+            Some(caller) = self.attending.recv() => {
+                work.attending.push(caller);
+                false
+            }
+            () = self.nudge.notified(), if self.settings.leadership.is_on_demand() => false,
             () = idle => false,
         }
     }
 
     /// Makes what a round decided true: commits its rows. A round without rows rests on memory, which
-    /// tells the truth only while nobody else can lead (I2).
+    /// tells the truth only while nobody else can lead (I2); unless nothing rests on it.
     async fn make_good(
         &mut self,
         epoch: Epoch,
         lease: &mut Lease,
         effects: &Effects,
         table: &Table,
+        rests: bool,
     ) -> Result<(), StoreError> {
         if let Some(due) = lease.due() {
             let now = self.clock.now().mono;
@@ -220,7 +276,7 @@ impl Owner {
             }
         }
         self.commit(epoch, effects, table).await?;
-        if effects.batch.is_empty() {
+        if effects.batch.is_empty() && rests {
             let now = self.clock.now().mono;
             if !lease.is_certain(now) {
                 self.renew(epoch, lease, now).await?;
@@ -253,17 +309,30 @@ impl Owner {
             self.gauges.committed(&effects.batch, self.clock.now().mono.since(started));
         }
         if effects.keys_changed {
-            self.keyring.rcu(|before| KeyRing::new(table.keys(), before));
+            self.know_keys(table);
         }
         Ok(())
+    }
+
+    /// Lets request handlers see the keys.
+    pub(crate) fn know_keys(&self, table: &Table) {
+        self.keyring.rcu(|before| KeyRing::new(table.keys(), before));
+    }
+}
+
+/// Tells those who asked whether what is known here is the latest: it is.
+fn attended(work: &mut Work) {
+    for caller in work.attending.drain(..) {
+        // It may have hung up meanwhile; then nobody needs the answer.
+        drop(caller.send(Ok(())));
     }
 }
 
 /// Takes those whose wait is over out of the line, with their answers.
-fn settle(effects: &mut Effects, waiting: &mut Waiting, answers: &mut Answers) {
+fn settle(effects: &mut Effects, waiting: &mut Waiting, answers: &mut Vec<Answer>) {
     for (ticket, outcome) in effects.settled.drain(..) {
-        if let Some(caller) = waiting.take(ticket) {
-            answers.push((caller, outcome.map_err(Failure::Refused)));
+        if let Some((caller, again)) = waiting.take(ticket) {
+            answers.push(Answer { caller, outcome: outcome.map_err(Failure::Refused), again });
         }
     }
 }
@@ -292,7 +361,7 @@ fn takes_holds(command: &Command) -> bool {
 }
 
 /// What a failed commit means for the callers whose commands, or whose view, rested on it.
-fn failure_of(error: &StoreError) -> Failure {
+pub(crate) fn failure_of(error: &StoreError) -> Failure {
     match error {
         StoreError::Fenced(_) | StoreError::Led(_) | StoreError::Unavailable(_) => {
             Failure::NotReady(error.to_string())

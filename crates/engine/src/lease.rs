@@ -41,9 +41,14 @@ impl Lease {
         Self { next_try, ..self }
     }
 
-    /// When to renew it, if ever.
+    /// When to renew it, if ever. One of zero length would be over before that is answered.
     pub(crate) fn due(&self) -> Option<Mono> {
-        self.length.map(|_| self.next_try)
+        self.length.filter(|length| !length.is_zero()).map(|_| self.next_try)
+    }
+
+    /// When that was sent to which the store last answered that nobody else had claimed.
+    pub(crate) fn confirmed(&self) -> Mono {
+        self.sent
     }
 
     /// Whether nobody else can lead yet.
@@ -71,6 +76,14 @@ mod tests {
         assert!(!lease.is_certain(at(3_700)));
         let lease = lease.renewed(at(2_250));
         assert!(lease.is_certain(at(4_949)));
+    }
+
+    #[test]
+    fn a_lease_of_zero_is_never_certain_and_never_renewed() {
+        let lease = Lease::new(Some(Duration::ZERO), at(1_000));
+        assert_eq!(lease.due(), None);
+        assert!(!lease.is_certain(at(1_000)));
+        assert_eq!(lease.renewed(at(2_000)).confirmed(), at(2_000));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::engine::Failure;
-use crate::keyring::KeyRing;
 use crate::lease::Lease;
 use crate::role::Role;
 use crate::run::Owner;
@@ -70,11 +69,15 @@ impl Owner {
         self.refuse_for(Instant::now() + self.settings.campaign_pause, &refusal).await
     }
 
-    async fn try_to_recover(&mut self) -> Result<(Box<Table>, Epoch, Lease), StoreError> {
+    /// Claims an epoch and loads the table once.
+    pub(crate) async fn try_to_recover(
+        &mut self,
+    ) -> Result<(Box<Table>, Epoch, Lease), StoreError> {
         let sent = self.clock.now().mono;
         let epoch = self.store.claim().await?;
-        let lease = Lease::new(self.store.lease(), sent);
-        let mut recovery = Recovery::new(self.settings.limits);
+        let lease = Lease::new(self.settings.leadership.lease_of(&*self.store), sent);
+        let deadlines = self.settings.leadership.deadlines();
+        let mut recovery = Recovery::new(self.settings.limits, deadlines);
         let mut rows = 0_u64;
         self.store
             .load(epoch, &mut |row| {
@@ -82,10 +85,13 @@ impl Owner {
                 rows += 1;
             })
             .await?;
-        let table = recovery
+        let (table, first_batch) = recovery
             .finish(self.clock.now())
             .map_err(|violation| StoreError::Corrupt(violation.to_string()))?;
-        self.keyring.rcu(|before| KeyRing::new(table.keys(), before));
+        if !first_batch.is_empty() {
+            self.store.commit(epoch, &first_batch).await?;
+        }
+        self.know_keys(&table);
         info!(epoch = epoch.0, rows, "recovered");
         Ok((Box::new(table), epoch, lease))
     }
@@ -96,7 +102,7 @@ impl Owner {
             tokio::select! {
                 _ = self.wind_down.wait_for(|stage| *stage == WindDown::Drain) => return true,
                 () = sleep_until(until) => return false,
-                () = self.campaign.notified() => return false,
+                () = self.nudge.notified() => return false,
                 call = self.inbox.recv() => match call {
                     // The caller may have hung up meanwhile; then nobody needs the answer.
                     Some(call) => drop(call.caller.send(Err(refusal.clone()))),

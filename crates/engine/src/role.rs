@@ -20,6 +20,9 @@ pub enum Role {
         /// Why it had to start over, or that it is the first start.
         reason: String,
     },
+    /// Leads on demand, and nobody has asked since it last led, if it ever did: the next call makes it
+    /// take over.
+    Standby,
     /// Another replica leads: requests belong there.
     Following(Leader),
     /// Owns the table and answers.

@@ -6,19 +6,22 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use leasehold_store::Store;
 use tokio::runtime;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
-use crate::engine::{Call, Settings};
+use crate::engine::{Attendance, Call, Settings};
 use crate::events::EventLog;
 use crate::gauges::Gauges;
 use crate::gone::Gone;
 use crate::keyring::KeyRing;
 use crate::lead::TermEnd;
+use crate::leadership::Leadership;
 use crate::recover::Recovered;
 use crate::role::{Role, Term};
+use crate::turns::Turns;
 use crate::wind_down::WindDown;
+use crate::work::Work;
 
 /// The one owner of the lock table and of the store.
 pub(crate) struct Owner {
@@ -30,7 +33,9 @@ pub(crate) struct Owner {
     pub(crate) keyring: Arc<ArcSwap<KeyRing>>,
     pub(crate) role: watch::Sender<Role>,
     pub(crate) wind_down: watch::Receiver<WindDown>,
-    pub(crate) campaign: Arc<Notify>,
+    pub(crate) attending: mpsc::Receiver<oneshot::Sender<Attendance>>,
+    pub(crate) nudge: Arc<Notify>,
+    pub(crate) turns: Turns,
     pub(crate) gauges: Gauges,
     pub(crate) events: Arc<EventLog>,
 }
@@ -59,8 +64,13 @@ impl Owner {
 
     async fn terms(mut self) -> String {
         let mut reason = "starting".to_owned();
+        let mut work = Work::default();
         loop {
-            let (table, epoch, lease) = match self.recover(reason).await {
+            let recovered = match self.settings.leadership {
+                Leadership::Continuous => self.recover(reason).await,
+                Leadership::OnDemand { .. } => self.take_over(&mut work).await,
+            };
+            let (table, epoch, lease) = match recovered {
                 Recovered::Table(table, epoch, lease) => (table, epoch, lease),
                 Recovered::Drained => return "drained".to_owned(),
                 Recovered::Hopeless(reason) => {
@@ -72,7 +82,11 @@ impl Owner {
             let since = self.clock.now().wall;
             self.role.send_replace(Role::Leading(Term { epoch, since }));
             info!(epoch = epoch.0, "leading");
-            match self.lead(*table, epoch, lease).await {
+            match self.lead(*table, epoch, lease, &mut work).await {
+                // Nobody has to wait for it to be over.
+                TermEnd::Drained if self.settings.leadership.is_on_demand() => {
+                    return "drained".to_owned();
+                }
                 TermEnd::Drained => {
                     if let Err(error) = self.store.resign(epoch).await {
                         warn!(%error, "could not resign; the next leader takes over all the same");

@@ -7,25 +7,24 @@ use tokio::sync::oneshot;
 
 use crate::engine::Failure;
 use crate::gone::{CallId, CallOutcome};
+use crate::work::Again;
+
+/// A caller, and what it asked, where that may have to be carried out again.
+pub(crate) type Caller = (oneshot::Sender<CallOutcome>, Option<Box<Again>>);
 
 /// The callers whose outcome is still open, by ticket and by call.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    callers: BTreeMap<Ticket, (CallId, oneshot::Sender<CallOutcome>)>,
+    callers: BTreeMap<Ticket, (CallId, Caller)>,
     tickets: BTreeMap<CallId, Ticket>,
 }
 
 impl Waiting {
     /// Notes who waits at a place. If the same process came back to it while an older request of its own
     /// was still open, the older one is told that the newer has taken over.
-    pub(crate) fn insert(
-        &mut self,
-        ticket: Ticket,
-        call: CallId,
-        caller: oneshot::Sender<CallOutcome>,
-    ) {
+    pub(crate) fn insert(&mut self, ticket: Ticket, call: CallId, caller: Caller) {
         self.tickets.insert(call, ticket);
-        if let Some((older, sender)) = self.callers.insert(ticket, (call, caller)) {
+        if let Some((older, (sender, _))) = self.callers.insert(ticket, (call, caller)) {
             self.tickets.remove(&older);
             // The older caller may have hung up meanwhile; then nobody needs the answer.
             drop(sender.send(Err(Failure::Refused(Refusal::Superseded))));
@@ -33,7 +32,7 @@ impl Waiting {
     }
 
     /// The caller at a place, whose wait is over.
-    pub(crate) fn take(&mut self, ticket: Ticket) -> Option<oneshot::Sender<CallOutcome>> {
+    pub(crate) fn take(&mut self, ticket: Ticket) -> Option<Caller> {
         let (call, caller) = self.callers.remove(&ticket)?;
         self.tickets.remove(&call);
         Some(caller)
@@ -52,16 +51,14 @@ impl Waiting {
     }
 
     /// The caller at the last place, taken out of it.
-    pub(crate) fn pop_last(&mut self) -> Option<(Ticket, oneshot::Sender<CallOutcome>)> {
+    pub(crate) fn pop_last(&mut self) -> Option<(Ticket, Caller)> {
         let (ticket, (call, caller)) = self.callers.pop_last()?;
         self.tickets.remove(&call);
         Some((ticket, caller))
     }
 
-    /// Tells everybody the same: nothing was granted, and nobody waits any more.
-    pub(crate) fn dismiss(self, failure: &Failure) {
-        for (_, caller) in self.callers.into_values() {
-            drop(caller.send(Err(failure.clone())));
-        }
+    /// All callers, in line no more. Nothing was granted to them.
+    pub(crate) fn into_callers(self) -> impl Iterator<Item = Caller> {
+        self.callers.into_values().map(|(_, caller)| caller)
     }
 }

@@ -225,6 +225,23 @@ fn dev_refuses_every_address_but_loopback() {
 }
 
 #[test]
+fn leading_on_demand_takes_a_store_that_can_be_led_so() {
+    let on_demand = ["serve", "--leadership", "on-demand"];
+    for store in ["local", "etcd://127.0.0.1:1/x"] {
+        let ended = run(&[&on_demand[..], &["--store", store]].concat(), &[]);
+        assert_refused(&ended, &["led on demand", "flag --leadership", "datastore://PROJECT"]);
+    }
+    let datastore = ["--store", "datastore://project"];
+    let advertises = [&on_demand[..], &datastore, &["--advertise", "a:1"]].concat();
+    assert_refused(&run(&advertises, &[]), &["leave out `advertise` (flag --advertise)"]);
+
+    let everywhere = ["--leadership", "on-demand", "--listen", "0.0.0.0:0"];
+    let printed = printed(&[&everywhere[..], &datastore].concat(), &[]);
+    assert!(line(&printed, "leadership").starts_with("leadership = \"on-demand\" "), "{printed}");
+    assert!(line(&printed, "max-clock-skew-seconds").contains(" = 2 "), "{printed}");
+}
+
+#[test]
 fn a_taken_address_is_named_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

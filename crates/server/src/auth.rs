@@ -1,10 +1,10 @@
 //! Who calls, and what they may do. A presented key is hashed at once and its text forgotten.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use hyper::{HeaderMap, header};
 use leasehold_core::{KeyHash, KeyId, Namespace, Quotas, Role};
-use leasehold_engine::{Role as EngineRole, ValidKey};
+use leasehold_engine::{Bucket, Role as EngineRole, ValidKey};
 use subtle::ConstantTimeEq;
 
 use crate::credentials;
@@ -59,6 +59,17 @@ pub(crate) fn authenticate(
     headers: &HeaderMap,
     query: &Query<'_>,
 ) -> Result<Caller, Problem> {
+    let (caller, bucket) = identify(api, headers, query)?;
+    bucket.as_deref().map_or(Ok(()), rate::admit)?;
+    Ok(caller)
+}
+
+/// Finds out who calls, and what the key has left, if it has a rate.
+fn identify(
+    api: &Api,
+    headers: &HeaderMap,
+    query: &Query<'_>,
+) -> Result<(Caller, Option<Arc<Bucket>>), Problem> {
     let operator = |key_id| Caller {
         namespace: Namespace::default(),
         role: Role::Admin,
@@ -66,10 +77,15 @@ pub(crate) fn authenticate(
         quotas: Quotas::default(),
     };
     if api.settings.dev {
-        return Ok(operator(None));
+        return Ok((operator(None), None));
     }
     let Some(text) = presented(headers, query) else {
-        return Err(not_let_in(api, "this call needs an API key and none was sent"));
+        let reason = "this call needs an API key and none was sent";
+        // Who leads on demand need not, only to say so.
+        return Err(match api.engine.is_on_demand() {
+            true => Problem::new(ErrorCode::Unauthorized, reason),
+            false => not_let_in(api, reason),
+        });
     };
     let hash = credentials::hash(text);
     let keyring = api.engine.keyring();
@@ -80,17 +96,28 @@ pub(crate) fn authenticate(
     let is_configured = matches(&hash, api.settings.admin_key.as_ref());
     match named {
         Some(ValidKey { key, bucket }) if is_named => {
-            bucket.as_deref().map_or(Ok(()), rate::admit)?;
-            Ok(Caller {
+            let caller = Caller {
                 namespace: key.namespace.clone(),
                 role: key.role,
                 key_id: Some(key.key_id.clone()),
                 quotas: key.limits.quotas,
-            })
+            };
+            Ok((caller, bucket.clone()))
         }
-        Some(_) | None if is_configured => Ok(operator(Some(KEY_OF_SETTINGS.clone()))),
+        Some(_) | None if is_configured => Ok((operator(Some(KEY_OF_SETTINGS.clone())), None)),
         Some(_) | None => Err(not_let_in(api, "the API key that was sent is not valid")),
     }
+}
+
+/// Whether what is known here has to be the latest before the caller is let in or refused: a key that
+/// is not known here may have been made elsewhere. One that is known and was revoked elsewhere is
+/// found out by the command itself.
+pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: &Query<'_>) -> bool {
+    if !api.settings.dev && presented(headers, query).is_none() {
+        return false;
+    }
+    let stands_by = matches!(*api.engine.role().borrow(), EngineRole::Standby);
+    stands_by || identify(api, headers, query).is_err()
 }
 
 fn presented<'a>(headers: &'a HeaderMap, query: &'a Query<'_>) -> Option<&'a str> {
@@ -116,6 +143,9 @@ fn not_let_in(api: &Api, reason: &str) -> Problem {
         EngineRole::Following(leader) => {
             let reason = format!("the replica at {} leads", leader.address);
             Problem::new(ErrorCode::NotReady, &reason)
+        }
+        EngineRole::Standby => {
+            Problem::new(ErrorCode::NotReady, "the API keys are not loaded yet: nobody leads here")
         }
         EngineRole::Recovering { reason } | EngineRole::Stopped { reason } => {
             let reason = format!("the API keys are not loaded yet: {reason}");

@@ -10,6 +10,7 @@ use hyper::service::Service;
 use hyper::{HeaderMap, Method, header};
 use leasehold_engine::Engine;
 
+use crate::auth;
 use crate::cluster::{Cluster, ELECTION_PATH, GREETING_PATH, Place};
 use crate::endpoint::{Endpoint, HttpMethod};
 use crate::error_code::ErrorCode;
@@ -18,6 +19,7 @@ use crate::handlers::{cluster, docs, event, fallback, hold, key, lock, process, 
 use crate::metrics::MetricsHandle;
 use crate::observe::{Observed, Observer};
 use crate::problem::Problem;
+use crate::query::Query;
 use crate::settings::ServerSettings;
 use crate::state::{Api, ApiState};
 
@@ -161,6 +163,9 @@ impl Router {
 
     /// Has it answered here, or by the leader if that is another replica.
     fn answer(&self, offer: &Offer, request: Request, request_id: &HeaderValue) -> Answering {
+        if offer.is_for_leader && self.api.engine.is_on_demand() {
+            return self.answer_on_demand(offer.answer, request);
+        }
         let cluster = self.api.cluster.as_ref().filter(|_| offer.is_for_leader);
         let place = cluster.map(|cluster| {
             let place = cluster.place(&self.api.engine, request.headers());
@@ -177,6 +182,21 @@ impl Router {
             Ok(None | Some((_, Place::Here))) => (offer.answer)(Arc::clone(&self.api), request),
             Err(problem) => Box::pin(ready(Err(problem))),
         }
+    }
+}
+
+impl Router {
+    /// Has it answered by keys that are up to date, or turn out to be before anything is done.
+    fn answer_on_demand(&self, answer: Answer, request: Request) -> Answering {
+        let api = Arc::clone(&self.api);
+        let query = Query::parse(request.uri().query());
+        let must_attend = auth::must_attend(&api, request.headers(), &query);
+        Box::pin(async move {
+            if must_attend {
+                api.engine.attend().await?;
+            }
+            answer(api.pinned(), request).await
+        })
     }
 }
 

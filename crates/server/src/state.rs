@@ -12,13 +12,14 @@ use crate::settings::ServerSettings;
 /// Shared by all handlers.
 pub(crate) type ApiState = Arc<Api>;
 
+#[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) engine: Engine,
-    pub(crate) settings: ServerSettings,
+    pub(crate) settings: Arc<ServerSettings>,
     /// The other replicas, if it is one of several.
     pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) metrics: MetricsHandle,
-    pub(crate) event_streams: EventStreams,
+    pub(crate) event_streams: Arc<EventStreams>,
 }
 
 impl Api {
@@ -29,7 +30,12 @@ impl Api {
         cluster: Option<Arc<Cluster>>,
     ) -> Self {
         let (max, heartbeat) = (settings.max_event_streams, settings.event_heartbeat);
-        let event_streams = EventStreams::new(max, heartbeat);
-        Self { engine, settings, cluster, metrics, event_streams }
+        let event_streams = EventStreams::new(max, heartbeat).into();
+        Self { engine, settings: settings.into(), cluster, metrics, event_streams }
+    }
+
+    /// The same for one request, which is let in by the keys of this moment or not at all.
+    pub(crate) fn pinned(&self) -> ApiState {
+        Arc::new(Self { engine: self.engine.pinned(), ..self.clone() })
     }
 }

@@ -36,6 +36,7 @@ fn batch(nth: u64, rows: u64) -> Batch {
             token: FencingToken::new(number).expect("a token"),
             timeout: TimeoutSecs::new(60).expect("a timeout"),
             acquired_at: Wall(1_700_000_000_000),
+            renewed_at: Wall(1_700_000_000_000),
             note: None,
             idempotency_key: None,
         });

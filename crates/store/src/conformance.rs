@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use leasehold_core::{
@@ -36,6 +36,12 @@ pub trait Harness: Sync {
 
     /// Whether two handles may be open at a time, as two replicas would have them.
     fn allows_rivals(&self) -> bool;
+
+    /// A handle whose leases are of zero length, beside others; `None` where leadership is no lease that a
+    /// candidate may choose so.
+    async fn open_on_demand(&self) -> Option<Box<dyn Store>> {
+        None
+    }
 
     /// Waits until every lease has run out that was claimed or renewed before. Stores whose leadership
     /// is a lease of theirs say how; it should be as short as the engine allows.
@@ -69,6 +75,8 @@ macro_rules! store_conformance {
             i1_a_rivals_claim_fences_the_first_leader,
             a_lease_that_lasts_keeps_rivals_out,
             a_lease_that_ran_out_lets_rivals_in,
+            a_lease_of_zero_lets_rivals_in_at_once,
+            a_lease_of_zero_waits_for_one_that_lasts,
         }
     };
     (@named() $($law:ident,)+) => {
@@ -161,6 +169,7 @@ fn hold(lock_id: &str, mode: Mode, process_id: &str, token: u64) -> Row {
         token: FencingToken::new(token).expect("a token"),
         timeout: TimeoutSecs::new(60).expect("a timeout"),
         acquired_at: Wall(1_700_000_000_000),
+        renewed_at: Wall(1_700_000_000_500),
         note: None,
         idempotency_key: None,
     }
@@ -213,7 +222,7 @@ fn past(slot: u64, number: u64, lock_id: &str) -> Row {
     }
 }
 
-fn rows_that_say_much() -> [Row; 4] {
+fn rows_that_say_much() -> [Row; 5] {
     let lock_id = LockId::parse("b").expect("a lock id");
     let process_id = ProcessId::parse("p").expect("a process id");
     let idempotency_key = IdempotencyKey::parse("'; --").expect("an idempotency key");
@@ -233,11 +242,13 @@ fn rows_that_say_much() -> [Row; 4] {
             token: FencingToken::MAX,
             timeout: TimeoutSecs::new(u32::MAX).expect("a timeout"),
             acquired_at: Wall(-1_999),
+            renewed_at: Wall(1_700_000_000_001),
             note: Some(Note::parse("").expect("a note")),
             idempotency_key: Some(idempotency_key.clone()),
         },
         Row::Release { hold, idempotency_key, number: 7 },
         Row::Sequence(FencingToken::MAX),
+        Row::StoredDeadlines { since: Wall(1_700_000_000_002) },
     ]
 }
 
@@ -512,4 +523,54 @@ pub async fn a_lease_that_ran_out_lets_rivals_in(harness: &dyn Harness) {
     assert_fenced(&mut *paused, epoch).await;
     let seen = paused.leader().await.expect("readable").expect("somebody leads");
     assert_eq!(seen.epoch, next);
+}
+
+/// Two handles take turns as they please; each finds what the other committed, and whoever is out of turn
+/// learns so from everything that it tries.
+pub async fn a_lease_of_zero_lets_rivals_in_at_once(harness: &dyn Harness) {
+    let (Some(mut first), Some(mut second)) =
+        (harness.open_on_demand().await, harness.open_on_demand().await)
+    else {
+        eprintln!("skipped: this store has no leases of zero");
+        return;
+    };
+    assert_eq!(first.lease(), Some(Duration::ZERO));
+    let mut last = Epoch::default();
+    for turn in 0..3 {
+        let earlier = claim(&mut *first).await;
+        assert!(earlier > last, "{earlier:?} after {last:?}");
+        assert_eq!(first.leader().await, Ok(None), "there is nobody to hand requests on to");
+        assert_eq!(first.renew(earlier).await, Ok(()));
+        commit(&mut *first, earlier, &batch_of(&[lock("a", turn)])).await;
+        assert_eq!(first.renew(earlier).await, Ok(()), "a commit goes on with the term");
+        last = claim(&mut *second).await;
+        assert!(last > earlier, "{last:?} after {earlier:?}");
+        assert_fenced(&mut *first, earlier).await;
+        assert_eq!(rows(&mut *second, last).await, by_key(&[lock("a", turn)]));
+        assert_eq!(second.renew(last).await, Ok(()));
+    }
+    assert_eq!(second.resign(last).await, Ok(()));
+    assert_fenced(&mut *second, last).await;
+    assert!(claim(&mut *first).await > last);
+}
+
+/// Where handles of both kinds share a store, a lease that lasts is respected, and one of zero is not.
+pub async fn a_lease_of_zero_waits_for_one_that_lasts(harness: &dyn Harness) {
+    let Some(mut on_demand) = harness.open_on_demand().await else {
+        eprintln!("skipped: this store has no leases of zero");
+        return;
+    };
+    let (mut leading, epoch) = open_and_claim(harness).await;
+    let Err(StoreError::Led(leader)) = on_demand.claim().await else {
+        panic!("claimed while a lease lasted");
+    };
+    assert_eq!(leader.epoch, epoch);
+    commit(&mut *leading, epoch, &batch_of(&[lock("a", 1)])).await;
+    let later = claim_in_turn(harness, &mut *on_demand).await;
+    assert!(later > epoch);
+    assert_fenced(&mut *leading, epoch).await;
+    assert_eq!(rows(&mut *on_demand, later).await, by_key(&[lock("a", 1)]));
+    let last = claim(&mut *leading).await;
+    assert!(last > later);
+    assert_fenced(&mut *on_demand, later).await;
 }

@@ -15,7 +15,8 @@ pub struct Epoch(pub u64);
 pub struct Candidate {
     /// Where the other replicas reach it: `host:port`.
     pub address: String,
-    /// How long its leadership lasts without a renewal.
+    /// How long its leadership lasts without a renewal. Zero: others of that kind may claim at any time,
+    /// and so may all others; nothing is renewed, [`Store::renew`] only confirms.
     pub lease: Duration,
     /// What it asks the others to show when they hand requests on to it. Only those who can read the
     /// store know it.
@@ -92,7 +93,8 @@ pub trait Store: Send {
     /// [`StoreError::OutcomeUnknown`]: claim and load again to learn what is true.
     async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Confirms that `epoch` is still the latest and, where leadership is a lease, prolongs it.
+    /// Confirms that `epoch` is still the latest at some moment of this call and, where leadership is a
+    /// lease, prolongs it. A lease of zero is only confirmed: nothing is written.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] if it is over; [`StoreError::Unavailable`].

@@ -32,6 +32,14 @@ impl Harness for Memory {
     }
 }
 
+fn candidate(lease: Duration) -> Candidate {
+    Candidate {
+        address: "127.0.0.1:8000".to_owned(),
+        lease,
+        link_token: "shared by replicas".to_owned(),
+    }
+}
+
 /// Memory shared by replicas, each with a lease.
 struct Replicas(MemoryStore);
 
@@ -40,11 +48,11 @@ const LEASE: Duration = Duration::from_millis(200);
 #[async_trait]
 impl Harness for Replicas {
     async fn open(&self) -> Box<dyn Store> {
-        Box::new(self.0.replica(Candidate {
-            address: "127.0.0.1:8000".to_owned(),
-            lease: LEASE,
-            link_token: "shared by replicas".to_owned(),
-        }))
+        Box::new(self.0.replica(candidate(LEASE)))
+    }
+
+    async fn open_on_demand(&self) -> Option<Box<dyn Store>> {
+        Some(Box::new(self.0.replica(candidate(Duration::ZERO))))
     }
 
     fn allows_rivals(&self) -> bool {
@@ -92,6 +100,10 @@ impl Postgres {
     fn new() -> Self {
         Self { server: postgres_server::Server::shared(), schema: postgres_server::fresh_schema() }
     }
+
+    async fn open_with(&self, candidate: Candidate) -> Box<dyn Store> {
+        Box::new(PostgresStore::open(&self.server.url(&self.schema), candidate).await.unwrap())
+    }
 }
 
 /// Long enough for a slow machine to renew in time.
@@ -100,12 +112,11 @@ const POSTGRES_LEASE: Duration = Duration::from_secs(1);
 #[async_trait]
 impl Harness for Postgres {
     async fn open(&self) -> Box<dyn Store> {
-        let candidate = Candidate {
-            address: "127.0.0.1:8000".to_owned(),
-            lease: POSTGRES_LEASE,
-            link_token: "shared by replicas".to_owned(),
-        };
-        Box::new(PostgresStore::open(&self.server.url(&self.schema), candidate).await.unwrap())
+        self.open_with(candidate(POSTGRES_LEASE)).await
+    }
+
+    async fn open_on_demand(&self) -> Option<Box<dyn Store>> {
+        Some(self.open_with(candidate(Duration::ZERO)).await)
     }
 
     fn allows_rivals(&self) -> bool {

@@ -28,7 +28,8 @@ async fn found(store: &mut FaultyStore) -> Option<u64> {
         | Row::Release { .. }
         | Row::Past { .. }
         | Row::Key(_)
-        | Row::Import { .. } => panic!("never written: {row:?}"),
+        | Row::Import { .. }
+        | Row::StoredDeadlines { .. } => panic!("never written: {row:?}"),
     };
     store.load(epoch, &mut visit).await.unwrap();
     found

@@ -3,6 +3,7 @@
 use super::Answer;
 use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode, Terms};
+use crate::deadlines::End;
 use crate::id::{LockId, Namespace};
 use crate::limits::Limits;
 use crate::line::{Presence, Purpose, Ticket, Waiter};
@@ -115,14 +116,18 @@ pub(super) fn grants(
     let mut grants = Vec::with_capacity(holds.len());
     for hold in holds {
         token = token.next().ok_or(Refusal::TokensExhausted)?;
+        let End { deadline, promised } = End::after(now, terms.timeout);
         grants.push(Change::Granted {
             hold: hold.clone(),
             token,
             timeout: terms.timeout,
             acquired_at: now.wall,
-            deadline: now.mono.plus(terms.timeout.span()),
+            renewed_at: now.wall,
+            deadline,
+            promised,
             note: terms.note.clone(),
             idempotency_key: terms.idempotency_key.clone(),
+            is_confirmed: false,
         });
     }
     Ok(grants)

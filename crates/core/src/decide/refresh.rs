@@ -39,6 +39,7 @@ pub(super) fn fresh(now: Now, hold: &HoldKey, held: &Hold, timeout: TimeoutSecs)
     Change::Refreshed {
         hold: hold.clone(),
         timeout,
+        renewed_at: now.wall,
         deadline: now.mono.plus(timeout.span()),
         timeout_changed: held.timeout != timeout,
     }

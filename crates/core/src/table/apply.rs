@@ -23,17 +23,7 @@ impl Table {
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::LockCreated { namespace, lock_id, uid, kind, created_at, updated_at } => {
-                let lock = Lock {
-                    uid,
-                    kind,
-                    created_at,
-                    updated_at,
-                    readers: Default::default(),
-                    writers: Default::default(),
-                    line: None,
-                    past: None,
-                };
-                self.create(namespace, lock_id, lock);
+                self.create(namespace, lock_id, Lock::new(uid, kind, created_at, updated_at));
             }
             Change::LockDeleted { namespace, lock_id } => self.delete(&namespace, lock_id),
             Change::Granted {
@@ -41,24 +31,28 @@ impl Table {
                 token,
                 timeout,
                 acquired_at,
+                renewed_at,
                 deadline,
+                promised,
                 note,
                 idempotency_key,
+                is_confirmed,
             } => {
-                let is_confirmed = false;
                 let held = Hold {
                     token,
                     timeout,
                     acquired_at,
+                    renewed_at,
                     deadline,
+                    promised,
                     note,
                     idempotency_key,
                     is_confirmed,
                 };
                 self.grant(hold, held);
             }
-            Change::Refreshed { hold, timeout, deadline, timeout_changed: _ } => {
-                self.refresh(hold, timeout, deadline);
+            Change::Refreshed { hold, timeout, renewed_at, deadline, timeout_changed: _ } => {
+                self.refresh(hold, timeout, renewed_at, deadline);
             }
             Change::Confirmed(hold) => {
                 let holders = lock_of(self.space_of(&hold.namespace), &hold).holders_mut(hold.mode);
@@ -128,7 +122,7 @@ impl Table {
         assert!(before.is_none(), "I3: token {token} was given out twice");
     }
 
-    fn refresh(&mut self, hold: HoldKey, timeout: TimeoutSecs, deadline: Mono) {
+    fn refresh(&mut self, hold: HoldKey, timeout: TimeoutSecs, renewed_at: Wall, deadline: Mono) {
         let held = lock_of(self.space_of(&hold.namespace), &hold)
             .holders_mut(hold.mode)
             .get_mut(&hold.process_id);
@@ -136,7 +130,9 @@ impl Table {
         if let Some(held) = held {
             let (old, token) = (held.deadline, held.token);
             held.timeout = timeout;
+            held.renewed_at = renewed_at;
             held.deadline = deadline;
+            held.promised = deadline;
             held.is_confirmed = true;
             self.deadlines.remove(&(old, token));
             self.deadlines.insert((deadline, token), hold);

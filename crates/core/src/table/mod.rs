@@ -14,6 +14,7 @@ mod tell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::command::{Command, HoldKey, Mode};
+use crate::deadlines::Deadlines;
 use crate::decide::{self, Decision};
 use crate::history::Past;
 use crate::id::{KeyId, LockId, Namespace, ProcessId};
@@ -60,6 +61,7 @@ pub(crate) struct Space {
 #[derive(Debug)]
 pub struct Table {
     limits: Limits,
+    deadlines_kept: Deadlines,
     spaces: BTreeMap<Namespace, Space>,
     deadlines: BTreeMap<(Mono, FencingToken), HoldKey>,
     waiters: BTreeMap<Ticket, Waiter>,
@@ -87,11 +89,12 @@ pub struct Occupancy {
 }
 
 impl Table {
-    /// An empty table.
+    /// An empty table that keeps no deadlines.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            deadlines_kept: Deadlines::Anew,
             spaces: BTreeMap::new(),
             deadlines: BTreeMap::new(),
             waiters: BTreeMap::new(),

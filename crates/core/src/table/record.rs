@@ -3,6 +3,7 @@
 use super::Table;
 use crate::change::Change;
 use crate::command::HoldKey;
+use crate::deadlines::Deadlines;
 use crate::history::Past;
 use crate::id::{LockId, Namespace};
 use crate::row::{Batch, Row, RowKey};
@@ -11,8 +12,9 @@ impl Table {
     /// Notes the rows of a change that has just been applied.
     ///
     /// A grant writes its own row and the sequence. An end deletes the hold's row and writes one of
-    /// history, which dates the lock; the lock's own row is written where there is no such row. A refresh that keeps the timeout's length writes nothing, and so do lines
-    /// and what a process has heard.
+    /// history, which dates the lock; the lock's own row is written where there is no such row. A refresh
+    /// that keeps the timeout's length writes nothing unless deadlines are stored, and so do lines and what
+    /// a process has heard.
     pub(super) fn record(&self, change: &Change, batch: &mut Batch) {
         match change {
             Change::LockCreated { namespace, lock_id, .. } => {
@@ -26,7 +28,7 @@ impl Table {
                 batch.put(Row::Sequence(*token));
             }
             Change::Refreshed { hold, timeout_changed, .. } => {
-                if *timeout_changed {
+                if *timeout_changed || self.deadlines_kept != Deadlines::Anew {
                     self.put_hold(hold, batch);
                 }
             }
@@ -71,7 +73,7 @@ impl Table {
         }
     }
 
-    fn put_hold(&self, hold: &HoldKey, batch: &mut Batch) {
+    pub(super) fn put_hold(&self, hold: &HoldKey, batch: &mut Batch) {
         let lock = self.lock(&hold.namespace, &hold.lock_id);
         if let Some(held) = lock.and_then(|lock| lock.hold_of(hold)) {
             batch.put(Row::Hold {
@@ -79,6 +81,7 @@ impl Table {
                 token: held.token,
                 timeout: held.timeout,
                 acquired_at: held.acquired_at,
+                renewed_at: held.renewed_at,
                 note: held.note.clone(),
                 idempotency_key: held.idempotency_key.clone(),
             });

@@ -1,14 +1,18 @@
 //! From a store's rows back to a table. Rows may come in any order; what they say is checked.
+//!
+//! If the term before kept deadlines and this one does not, or the other way round, the rows say so from
+//! the first batch on: before anything is answered that the next recovery could get wrong.
 
 use thiserror::Error;
 
 use super::Table;
 use crate::change::Change;
 use crate::command::HoldKey;
+use crate::deadlines::{Deadlines, End};
 use crate::history::PastHold;
 use crate::id::{IdempotencyKey, LockId, Namespace, Note};
 use crate::limits::Limits;
-use crate::row::Row;
+use crate::row::{Batch, Row, RowKey};
 use crate::time::{Now, TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
@@ -61,6 +65,7 @@ struct StoredHold {
     token: FencingToken,
     timeout: TimeoutSecs,
     acquired_at: Wall,
+    renewed_at: Wall,
     note: Option<Note>,
     idempotency_key: Option<IdempotencyKey>,
 }
@@ -75,16 +80,19 @@ struct StoredPast {
 /// Takes a store's rows one by one and ends as a [`Table`].
 pub struct Recovery {
     table: Table,
+    deadlines_were_stored: bool,
     holds: Vec<StoredHold>,
     past: Vec<StoredPast>,
     is_complete: bool,
 }
 
 impl Recovery {
-    /// Starts with an empty table.
+    /// Starts with an empty table that will keep deadlines so.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self { table: Table::new(limits), holds: Vec::new(), past: Vec::new(), is_complete: true }
+    pub fn new(limits: Limits, deadlines: Deadlines) -> Self {
+        let table = Table { deadlines_kept: deadlines, ..Table::new(limits) };
+        let (holds, past) = (Vec::new(), Vec::new());
+        Self { table, deadlines_were_stored: false, holds, past, is_complete: true }
     }
 
     /// Takes one row. Holds, present and past, wait until all locks are known.
@@ -100,9 +108,17 @@ impl Recovery {
                     updated_at,
                 });
             }
-            Row::Hold { hold, token, timeout, acquired_at, note, idempotency_key } => self
-                .holds
-                .push(StoredHold { hold, token, timeout, acquired_at, note, idempotency_key }),
+            Row::Hold { hold, token, timeout, acquired_at, renewed_at, note, idempotency_key } => {
+                self.holds.push(StoredHold {
+                    hold,
+                    token,
+                    timeout,
+                    acquired_at,
+                    renewed_at,
+                    note,
+                    idempotency_key,
+                });
+            }
             Row::Release { hold, idempotency_key, number } => {
                 self.table.apply(Change::ReleaseRemembered { hold, idempotency_key, number });
             }
@@ -112,23 +128,42 @@ impl Recovery {
             Row::Key(key) => self.table.apply(Change::KeyCreated(key)),
             Row::Sequence(token) => self.table.apply(Change::SequenceAdvanced(token)),
             Row::Import { .. } => self.is_complete = false,
+            Row::StoredDeadlines { since: _ } => self.deadlines_were_stored = true,
         }
     }
 
-    /// The table as the rows say, every live hold with its full timeout from `now` (I4).
+    /// The table as the rows say, and the first batch, to be durable before anything is answered; mostly
+    /// it is empty.
+    ///
+    /// Every live hold has its full timeout from `now`, or what is left of it by stored times, if this
+    /// term keeps them and the one before did. Its process may have heard of it: nobody gives it back.
     ///
     /// # Errors
     /// [`Violation`] if the rows contradict each other or a promise.
-    pub fn finish(self, now: Now) -> Result<Table, Violation> {
-        let Self { mut table, mut holds, past, is_complete } = self;
+    pub fn finish(self, now: Now) -> Result<(Table, Batch), Violation> {
+        let Self { mut table, deadlines_were_stored, mut holds, past, is_complete } = self;
         if !is_complete {
             return Err(Violation::UnfinishedImport);
         }
         read_past(&mut table, past)?;
         holds.sort_unstable_by_key(|stored| stored.token);
         let sequence = table.last_token;
+        let mut batch = Batch::default();
         let mut last = None;
-        for StoredHold { hold, token, timeout, acquired_at, note, idempotency_key } in holds {
+        let begins_to_store = match (deadlines_were_stored, table.deadlines_kept) {
+            (false, Deadlines::Stored { .. }) => {
+                batch.put(Row::StoredDeadlines { since: now.wall });
+                true
+            }
+            (true, Deadlines::Anew) => {
+                batch.delete(RowKey::StoredDeadlines);
+                false
+            }
+            (false, Deadlines::Anew) | (true, Deadlines::Stored { .. }) => false,
+        };
+        for StoredHold { hold, token, timeout, acquired_at, renewed_at, note, idempotency_key } in
+            holds
+        {
             let Some(lock) = table.lock(&hold.namespace, &hold.lock_id) else {
                 return Err(Violation::HoldWithoutLock(hold));
             };
@@ -139,18 +174,30 @@ impl Recovery {
                 return Err(Violation::Token { hold, token, sequence });
             }
             last = Some(token);
-            let deadline = now.mono.plus(timeout.span());
+            let (renewed_at, End { deadline, promised }) = match table.deadlines_kept {
+                Deadlines::Stored { max_clock_skew } if deadlines_were_stored => {
+                    (renewed_at, End::of_stored(now, renewed_at, timeout, max_clock_skew))
+                }
+                Deadlines::Stored { .. } | Deadlines::Anew => (now.wall, End::after(now, timeout)),
+            };
+            let rewritten = (begins_to_store).then(|| hold.clone());
             table.apply(Change::Granted {
                 hold,
                 token,
                 timeout,
                 acquired_at,
+                renewed_at,
                 deadline,
+                promised,
                 note,
                 idempotency_key,
+                is_confirmed: true,
             });
+            if let Some(hold) = rewritten {
+                table.put_hold(&hold, &mut batch);
+            }
         }
-        Ok(table)
+        Ok((table, batch))
     }
 }
 

@@ -121,6 +121,9 @@ fn of_write(key: &RowKey, write: &RowWrite) -> String {
         RowWrite::Put(Row::Key(key)) => format!("+key({})", key.key_id),
         RowWrite::Put(Row::Sequence(token)) => format!("+sequence({token})"),
         RowWrite::Put(Row::Import { .. }) => "+import".to_owned(),
+        RowWrite::Put(Row::StoredDeadlines { since }) => {
+            format!("+stored-deadlines(since {})", wall(*since))
+        }
         RowWrite::Delete => match key {
             RowKey::Lock(namespace, lock_id) => format!("-lock({})", place(namespace, lock_id)),
             RowKey::Hold(hold) => format!("-hold({})", of_hold_key(hold)),
@@ -129,6 +132,7 @@ fn of_write(key: &RowKey, write: &RowWrite) -> String {
             RowKey::Key(key_id) => format!("-key({key_id})"),
             RowKey::Sequence => "-sequence".to_owned(),
             RowKey::Import => "-import".to_owned(),
+            RowKey::StoredDeadlines => "-stored-deadlines()".to_owned(),
         },
     }
 }

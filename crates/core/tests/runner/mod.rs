@@ -47,7 +47,8 @@
 //! **Directives.** `namespace NAME` for the commands that follow; `wall +SECS` or `wall -SECS` steps
 //! the wall clock alone; `batch` … `commit` puts the commands between into one batch; `restart`
 //! drops the table, with all that was not committed, and recovers it from its rows, on a monotonic
-//! clock with another origin; `limits [locks=N] [holders=N] [timeout=SECS] [keys=N] [waiters=N]
+//! clock with another origin; `deadlines anew` or `deadlines stored skew=SECS` say how, from the next
+//! `restart` on, whose first batch `rows:` checks; `limits [locks=N] [holders=N] [timeout=SECS] [keys=N] [waiters=N]
 //! [waiters-of-lock=N] [waiters-of-namespace=N] [releases=N] [history=N] [history-of-lock=N]
 //! [history-age=SECS]` and `sequence N` count from the
 //! beginning, or from the next `restart`.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use leasehold_core::{
-    Command, Effects, FencingToken, Limits, LockUid, Mono, Namespace, Now, Outcome, Recovery, Row,
-    RowKey, RowWrite, Table, Ticket, Wall,
+    Command, Deadlines, Effects, FencingToken, Limits, LockUid, Mono, Namespace, Now, Outcome,
+    Recovery, Row, RowKey, RowWrite, Table, Ticket, Wall,
 };
 
 use super::facts::{self, FIRST_WALL_MS, Fact};
@@ -33,6 +33,7 @@ pub(super) struct Stage {
     mirrored: usize,
     namespace: Namespace,
     limits: Limits,
+    deadlines: Deadlines,
     time_ms: u64,
     started_ms: u64,
     wall_step_ms: i64,
@@ -55,6 +56,7 @@ impl Stage {
             mirrored: 0,
             namespace: words::namespace("default")?,
             limits,
+            deadlines: Deadlines::Anew,
             time_ms: 0,
             started_ms: 0,
             wall_step_ms: 0,
@@ -91,6 +93,7 @@ impl Stage {
             ["batch"] => self.begin()?,
             ["commit"] => self.commit()?,
             ["restart"] => self.restart()?,
+            ["deadlines", ref words @ ..] => self.deadlines = words::deadlines(words)?,
             ["limits", ref limits @ ..] => {
                 self.limits = words::limits(self.limits, limits)?;
                 self.restart_if_untouched()?;
@@ -129,9 +132,11 @@ impl Stage {
         self.effects = Effects::default();
         self.waiting.clear();
         self.started_ms = self.time_ms;
-        let mut recovery = Recovery::new(self.limits);
+        let mut recovery = Recovery::new(self.limits, self.deadlines);
         self.rows.values().cloned().for_each(|row| recovery.row(row));
-        self.table = recovery.finish(self.now()).map_err(|violation| violation.to_string())?;
+        let recovered = recovery.finish(self.now()).map_err(|violation| violation.to_string())?;
+        (self.table, self.effects.batch) = recovered;
+        self.make_durable();
         let now = self.now();
         self.mirror = Mirror::of(&mut self.table, now);
         self.mirrored = 0;

@@ -1,6 +1,10 @@
 //! Single words of a line: times, numbers, names and limits.
 
-use leasehold_core::{IdError, KeyId, Limits, LockId, LockState, Namespace, ProcessId, Role};
+use std::time::Duration;
+
+use leasehold_core::{
+    Deadlines, IdError, KeyId, Limits, LockId, LockState, Namespace, ProcessId, Role,
+};
 
 /// Seconds with up to three decimals, as milliseconds.
 pub(super) fn millis(word: &str) -> Result<u64, String> {
@@ -87,4 +91,16 @@ pub(super) fn limits(mut limits: Limits, words: &[&str]) -> Result<Limits, Strin
         }
     }
     Ok(limits)
+}
+
+/// How the next recovery reckons, and what it leaves to the one after it.
+pub(super) fn deadlines(words: &[&str]) -> Result<Deadlines, String> {
+    match words {
+        ["anew"] => Ok(Deadlines::Anew),
+        ["stored", skew] => {
+            let skew = skew.strip_prefix("skew=").ok_or("stored with what skew=?")?;
+            Ok(Deadlines::Stored { max_clock_skew: Duration::from_millis(millis(skew)?) })
+        }
+        _ => Err("deadlines are `anew`, or `stored skew=SECS`".to_owned()),
+    }
 }

@@ -95,6 +95,11 @@ impl EventLog {
         self.wake();
     }
 
+    /// Whether anybody follows.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.pulse.receiver_count() > 0
+    }
+
     /// Another replica leads: whoever follows comes to an end, and finds it there.
     pub(crate) fn send_elsewhere(&self) {
         self.end_with(Stand::Elsewhere);
@@ -153,7 +158,7 @@ impl EventLog {
 
     /// Whoever follows has subscribed before it looked, so nobody is missed here.
     fn wake(&self) {
-        if self.pulse.receiver_count() > 0 {
+        if self.is_followed() {
             self.pulse.send_replace(());
         }
     }

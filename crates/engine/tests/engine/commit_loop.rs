@@ -225,6 +225,7 @@ async fn rows_that_break_a_promise_stop_the_loop_and_readiness_says_why() {
         token: FencingToken::new(1).unwrap(),
         timeout: leasehold_core::TimeoutSecs::new(60).unwrap(),
         acquired_at: leasehold_core::Wall(0),
+        renewed_at: leasehold_core::Wall(0),
         note: None,
         idempotency_key: None,
     });

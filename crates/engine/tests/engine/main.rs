@@ -4,6 +4,7 @@
 
 mod commit_loop;
 mod events;
+mod on_demand;
 mod replicas;
 mod support;
 mod waiting;

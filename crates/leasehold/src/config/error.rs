@@ -29,4 +29,13 @@ pub(crate) enum SettingsError {
          this machine: say where they do with --advertise HOST:PORT"
     )]
     NoAddressForOthers { address: std::net::SocketAddr, origin: Origin },
+    #[error(
+        "the store {store} ({origin}) cannot be led on demand (`leadership`, {leadership}): choose a store \
+         datastore://PROJECT or postgres://USER:PASSWORD@HOST/DATABASE, or leave out --leadership on-demand"
+    )]
+    NotOnDemand { store: &'static str, origin: Origin, leadership: Origin },
+    #[error(
+        "with leadership on-demand ({leadership}) no replica calls another: leave out `advertise` ({origin})"
+    )]
+    NobodyToAdvertiseTo { origin: Origin, leadership: Origin },
 }

@@ -14,7 +14,7 @@ pub(crate) use flags::{Flags, StoreFlags};
 pub(crate) use layers::{Given, Origin};
 pub(crate) use store::StoreChoice;
 pub(crate) use table::Settings;
-pub(crate) use value::{LogFormat, LogLevel};
+pub(crate) use value::{Leadership, LogFormat, LogLevel};
 
 use layers::Layers;
 use value::GOOD_KEY_BYTES;
@@ -27,6 +27,7 @@ impl Settings {
     pub(crate) fn load(flags: Flags) -> Result<Self, SettingsError> {
         let settings = Self::gather(flags)?;
         settings.check_dev()?;
+        settings.check_leadership()?;
         settings.check_advertise()?;
         Ok(settings)
     }
@@ -57,10 +58,36 @@ impl Settings {
         Ok(())
     }
 
+    /// Whether this process leads only when it is asked.
+    pub(crate) fn is_on_demand(&self) -> bool {
+        self.leadership.value == Leadership::OnDemand
+    }
+
+    /// Leading on demand takes a store without sessions of its own, and nobody hands requests on.
+    fn check_leadership(&self) -> Result<(), SettingsError> {
+        if !self.is_on_demand() {
+            return Ok(());
+        }
+        let leadership = self.leadership.origin.clone();
+        match self.store.value {
+            StoreChoice::Local | StoreChoice::Etcd(_) => {
+                let (store, origin) = (self.store.value.kind(), self.store.origin.clone());
+                Err(SettingsError::NotOnDemand { store, origin, leadership })
+            }
+            StoreChoice::Postgres(_) | StoreChoice::Datastore(_) => match self.advertise.value {
+                Some(_) => {
+                    let origin = self.advertise.origin.clone();
+                    Err(SettingsError::NobodyToAdvertiseTo { origin, leadership })
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
     /// Others cannot call an address that stands for every address of this machine.
     fn check_advertise(&self) -> Result<(), SettingsError> {
         let is_known = self.advertise.value.is_some() || !self.listen.value.ip().is_unspecified();
-        if self.store.value.is_shared() && !is_known {
+        if self.store.value.is_shared() && !self.is_on_demand() && !is_known {
             let (address, origin) = (self.listen.value, self.listen.origin.clone());
             return Err(SettingsError::NoAddressForOthers { address, origin });
         }
@@ -80,6 +107,15 @@ impl Settings {
         let idle = idle.then(|| {
             format!("--dev serves without keys: the API key ({}) is not used", self.api_key.origin)
         });
+        let is_given = |origin: &Origin| !matches!(origin, Origin::Default);
+        let unused = match self.leadership.value {
+            Leadership::OnDemand => is_given(&self.lease_seconds.origin).then_some(
+                "lease-seconds is not used: with leadership on-demand there is no lease",
+            ),
+            Leadership::Continuous => is_given(&self.max_clock_skew_seconds.origin)
+                .then_some("max-clock-skew-seconds is not used: leadership is not on-demand"),
+        };
+        let unused = unused.map(str::to_owned);
         let (waiters, connections) =
             (self.max_waiters.value.get(), self.max_connections.value.get());
         let crowded = waiters >= connections;
@@ -90,6 +126,6 @@ impl Settings {
                 self.max_waiters.origin, self.max_connections.origin
             )
         });
-        short.into_iter().chain(idle).chain(crowded).collect()
+        short.into_iter().chain(idle).chain(unused).chain(crowded).collect()
     }
 }

@@ -26,6 +26,16 @@ impl StoreChoice {
         }
     }
 
+    /// What it is called.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Local => LOCAL,
+            Self::Etcd(_) => "etcd",
+            Self::Postgres(_) => "PostgreSQL",
+            Self::Datastore(_) => "Datastore",
+        }
+    }
+
     fn text(&self) -> &str {
         match self {
             Self::Local => LOCAL,

@@ -15,7 +15,9 @@ use leasehold_server::listen::ListenSettings;
 use super::SettingsError;
 use super::layers::{Given, Layers, Name};
 use super::store::StoreChoice;
-use super::value::{AdminKey, HostPort, LogFormat, LogLevel, Recovery, UNSET, Value, Whole};
+use super::value::{
+    AdminKey, HostPort, Leadership, LogFormat, LogLevel, Recovery, UNSET, Value, Whole,
+};
 
 /// What is known of a setting before anybody has given it a value.
 pub(super) struct Entry {
@@ -86,6 +88,10 @@ settings! {
     store: StoreChoice = "local",
     /// Where other replicas reach this one, as HOST:PORT; without it, the address of the API
     advertise: Option<HostPort> = UNSET,
+    /// When this process leads: continuous, or on-demand on platforms that stop it between requests
+    leadership: Leadership = "continuous",
+    /// With leadership on-demand: the most that the clocks of two machines may differ, in seconds
+    max_clock_skew_seconds: Whole<1, 300> = 2,
     /// How long a replica leads without renewing, in seconds: the longest gap when one dies
     lease_seconds: Whole<1, 300> = 5,
     /// Directory of the data of the store `local`; made if it is missing

@@ -217,6 +217,36 @@ impl Value for Recovery {
     }
 }
 
+/// When this process leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Leadership {
+    Continuous,
+    OnDemand,
+}
+
+impl Value for Leadership {
+    const PLACEHOLDER: &'static str = "continuous|on-demand";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "continuous" => Some(Self::Continuous),
+            "on-demand" => Some(Self::OnDemand),
+            _ => None,
+        }
+    }
+
+    fn allowed() -> String {
+        "continuous or on-demand".to_owned()
+    }
+
+    fn toml(&self) -> Option<String> {
+        Some(quoted(match self {
+            Self::Continuous => "continuous",
+            Self::OnDemand => "on-demand",
+        }))
+    }
+}
+
 /// Which log lines are written: a level, and levels for single parts.
 #[derive(Clone, Debug)]
 pub(crate) struct LogLevel(String);

@@ -16,6 +16,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Makes the key if the service has none. The key itself goes to stdout and nowhere else.
 pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
+    // Another that leads on demand may have made one just now.
+    while engine.attend().await.is_err() {
+        sleep(PAUSE).await;
+        ready::leading(engine).await;
+    }
     if !engine.keyring().is_empty() {
         return Ok(());
     }

@@ -86,8 +86,8 @@ async fn start(settings: &Settings) -> Result<(), ServeError> {
     let _probes = probes.map(|listener| {
         Served::start(listener, probe_router(engine.clone(), metrics.clone()), settings)
     });
-    let is_shared = settings.store.value.is_shared();
-    let cluster = is_shared.then(|| replica::join(&candidate, &engine));
+    let has_others = settings.store.value.is_shared() && !settings.is_on_demand();
+    let cluster = has_others.then(|| replica::join(&candidate, &engine));
     let server = settings::server(settings);
     let router = api_router(engine.clone(), server, metrics, cluster.clone());
     let api = Served::start(listener, router, settings);

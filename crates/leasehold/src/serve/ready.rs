@@ -35,7 +35,7 @@ async fn try_to_announce(
     }
     say_where(address)?;
     if !leads && makes_key {
-        // The leader has made one, unless it ended before it could.
+        // The leader has made one, unless it ended before it could; or the first call makes this one lead.
         leading(engine).await;
         first_key::make_if_none(engine).await?;
     }
@@ -52,10 +52,11 @@ fn say_where(address: SocketAddr) -> Result<(), ServeError> {
     .map_err(ServeError::Output)
 }
 
-/// Waits until requests are answered, here or by the leader, and says whether it is here.
+/// Waits until requests are answered, here or by the leader, and says whether the table is here.
 async fn serving(engine: &Engine) -> bool {
     let mut role = engine.role();
-    let serves = |role: &Role| matches!(role, Role::Leading(_) | Role::Following(_));
+    let serves =
+        |role: &Role| matches!(role, Role::Leading(_) | Role::Standby | Role::Following(_));
     let leads = role.wait_for(serves).await.map(|role| role.is_leading());
     match leads {
         Ok(leads) => leads,
@@ -79,15 +80,22 @@ pub(super) async fn never_led(engine: &Engine) -> String {
     // Cloned at once: the loop cannot move on while somebody looks at its role.
     let decided = role
         .wait_for(|role| {
-            matches!(role, Role::Leading(_) | Role::Following(_) | Role::Stopped { .. })
+            matches!(
+                role,
+                Role::Leading(_) | Role::Standby | Role::Following(_) | Role::Stopped { .. }
+            )
         })
         .await
         .map(|role| role.clone());
     match decided {
         Ok(Role::Stopped { reason }) => reason,
-        Ok(Role::Recovering { .. } | Role::Following(_) | Role::Leading(_) | Role::Draining) => {
-            pending().await
-        }
+        Ok(
+            Role::Recovering { .. }
+            | Role::Standby
+            | Role::Following(_)
+            | Role::Leading(_)
+            | Role::Draining,
+        ) => pending().await,
         Err(_) => "the commit loop is gone".to_owned(),
     }
 }

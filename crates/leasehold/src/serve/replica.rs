@@ -9,7 +9,7 @@ use leasehold_server::{Cluster, Link};
 use leasehold_store::Candidate;
 
 use super::ServeError;
-use crate::config::Settings;
+use crate::config::{Leadership, Settings};
 
 const TOKEN_BYTES: usize = 16;
 
@@ -20,7 +20,12 @@ pub(super) fn candidate(settings: &Settings, bound: SocketAddr) -> Result<Candid
     getrandom::fill(&mut token).map_err(|error| ServeError::NoRandomness(error.to_string()))?;
     Ok(Candidate {
         address: advertised.unwrap_or_else(|| bound.to_string()),
-        lease: Duration::from_secs(settings.lease_seconds.value.get().into()),
+        lease: match settings.leadership.value {
+            Leadership::Continuous => {
+                Duration::from_secs(settings.lease_seconds.value.get().into())
+            }
+            Leadership::OnDemand => Duration::ZERO,
+        },
         link_token: token.iter().map(|byte| format!("{byte:02x}")).collect(),
     })
 }

@@ -7,7 +7,7 @@ use leasehold_engine as engine;
 use leasehold_server::ServerSettings;
 use leasehold_server::listen::ListenSettings;
 
-use crate::config::Settings;
+use crate::config::{Leadership, Settings};
 use crate::version;
 
 /// Of the commit loop.
@@ -24,6 +24,14 @@ pub(super) fn engine(settings: &Settings) -> engine::Settings {
             max_history_age_secs: settings.max_history_age_seconds.value.get(),
             max_history: settings.max_history.value.count(),
             ..Limits::default()
+        },
+        leadership: match settings.leadership.value {
+            Leadership::Continuous => engine::Leadership::Continuous,
+            Leadership::OnDemand => engine::Leadership::OnDemand {
+                max_clock_skew: Duration::from_secs(
+                    settings.max_clock_skew_seconds.value.get().into(),
+                ),
+            },
         },
         max_queued: settings.max_queued.value.count(),
         max_buffered_events: settings.max_buffered_events.value.count(),

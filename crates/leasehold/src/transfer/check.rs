@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
-use leasehold_core::{Limits, Now, Recovery, RowKey, Violation};
+use leasehold_core::{Deadlines, Limits, Now, Recovery, RowKey, Violation};
 use leasehold_store::record;
 
 use super::TransferError;
@@ -25,7 +25,7 @@ pub(super) fn check(input: &Input) -> Result<Whole, TransferError> {
 
 fn read_all(input: &Input) -> Result<(Whole, Option<Violation>), Fault> {
     let mut reader = input.read()?;
-    let mut recovery = Recovery::new(Limits::default());
+    let mut recovery = Recovery::new(Limits::default(), Deadlines::Anew);
     let mut names = Names::default();
     let mut progress = Progress::begin("checking", None);
     let whole = loop {

@@ -127,6 +127,8 @@ impl Filling<'_> {
         let mut progress = Progress::begin("importing", Some(whole.counts.total()));
         let mut batch = Batch::default();
         batch.put(Row::Import { begun_at: SystemClock.now().wall });
+        // The holds come without the times of their last refreshes.
+        batch.delete(RowKey::StoredDeadlines);
         let found = loop {
             match reader.next() {
                 Ok(Next::Row(row)) => {

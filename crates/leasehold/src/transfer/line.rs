@@ -161,7 +161,7 @@ enum RoleWord {
 }
 
 impl Line {
-    /// The line of a row; `None` for a row that says that the others are not all.
+    /// The line of a row; `None` for a row that is about the store that it is in.
     pub(super) fn of(row: &Row) -> Option<Self> {
         Some(match row {
             Row::Lock { namespace, lock_id, uid, kind, created_at, updated_at } => {
@@ -177,19 +177,26 @@ impl Line {
                     updated_at: Time(*updated_at),
                 })
             }
-            Row::Hold { hold, token, timeout, acquired_at, note, idempotency_key } => {
-                Self::Hold(HoldLine {
-                    namespace: hold.namespace.to_string(),
-                    lock_id: hold.lock_id.to_string(),
-                    mode: hold.mode.into(),
-                    process_id: hold.process_id.to_string(),
-                    fencing_token: token.get(),
-                    timeout_seconds: timeout.get(),
-                    acquired_at: Time(*acquired_at),
-                    note: note.as_ref().map(Note::to_string),
-                    idempotency_key: idempotency_key.as_ref().map(IdempotencyKey::to_string),
-                })
-            }
+            // Whoever serves from an import starts every timeout anew.
+            Row::Hold {
+                hold,
+                token,
+                timeout,
+                acquired_at,
+                renewed_at: _,
+                note,
+                idempotency_key,
+            } => Self::Hold(HoldLine {
+                namespace: hold.namespace.to_string(),
+                lock_id: hold.lock_id.to_string(),
+                mode: hold.mode.into(),
+                process_id: hold.process_id.to_string(),
+                fencing_token: token.get(),
+                timeout_seconds: timeout.get(),
+                acquired_at: Time(*acquired_at),
+                note: note.as_ref().map(Note::to_string),
+                idempotency_key: idempotency_key.as_ref().map(IdempotencyKey::to_string),
+            }),
             Row::Past { slot, namespace, lock_id, past } => {
                 Self::PastHold(PastHoldLine::of(*slot, namespace, lock_id, past))
             }
@@ -203,7 +210,7 @@ impl Line {
             }),
             Row::Key(key) => Self::Key(KeyLine::of(key)),
             Row::Sequence(token) => Self::Sequence(SequenceLine { fencing_token: token.get() }),
-            Row::Import { .. } => return None,
+            Row::Import { .. } | Row::StoredDeadlines { .. } => return None,
         })
     }
 }
@@ -235,6 +242,7 @@ impl HoldLine {
             token: token(self.fencing_token)?,
             timeout: TimeoutSecs::new(self.timeout_seconds).ok_or("`timeout_seconds` is 0")?,
             acquired_at: self.acquired_at.0,
+            renewed_at: self.acquired_at.0,
             note: self.note.as_deref().map(note).transpose()?,
             idempotency_key: self.idempotency_key.as_deref().map(idempotency_key).transpose()?,
         })

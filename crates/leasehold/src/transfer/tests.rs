@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use leasehold_core::{
-    ApiKey, Batch, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId, KeyLimits,
-    Limits, LockId, LockKind, LockUid, MAX_RATE, Mode, Namespace, Note, Now, PastHold, ProcessId,
-    Quotas, Rate, Recovery, Role, Row, RowKey, TimeoutSecs, Violation, Wall,
+    ApiKey, Batch, Deadlines, EndCause, FencingToken, HoldKey, IdempotencyKey, KeyHash, KeyId,
+    KeyLimits, Limits, LockId, LockKind, LockUid, MAX_RATE, Mode, Namespace, Note, Now, PastHold,
+    ProcessId, Quotas, Rate, Recovery, Role, Row, RowKey, TimeoutSecs, Violation, Wall,
 };
 use leasehold_store::{Epoch, Fault as StoreFault, FaultyStore, Store};
 use proptest::prelude::*;
@@ -46,6 +46,7 @@ fn hold(lock: &str, process: &str, token: u64) -> Row {
         token: FencingToken::new(token).unwrap(),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(1_700_000_000_000),
+        renewed_at: Wall(1_700_000_000_000),
         note: Some(Note::parse("deploy 4711").unwrap()),
         idempotency_key: None,
     }
@@ -150,6 +151,7 @@ fn golden_lines_of_version_1() {
 #[test]
 fn an_import_that_is_not_complete_has_no_line() {
     assert!(Line::of(&Row::Import { begun_at: Wall(0) }).is_none());
+    assert!(Line::of(&Row::StoredDeadlines { since: Wall(0) }).is_none());
 }
 
 #[test]
@@ -262,9 +264,9 @@ async fn loaded(store: &mut dyn Store, epoch: Epoch) -> Rows {
 }
 
 fn recovered(rows: &Rows) -> Result<FencingToken, Violation> {
-    let mut recovery = Recovery::new(Limits::default());
+    let mut recovery = Recovery::new(Limits::default(), Deadlines::Anew);
     rows.values().for_each(|row| recovery.row(row.clone()));
-    recovery.finish(Now::default()).map(|table| table.last_token())
+    recovery.finish(Now::default()).map(|(table, _)| table.last_token())
 }
 
 /// Wherever an import ends and whatever the disk kept of it: nobody serves half of it, and another import
@@ -327,6 +329,24 @@ fn an_import_after_one_that_was_broken_off_leaves_nothing_of_that() {
         batch.put(Row::Import { begun_at: Wall(1) });
         (0..900).for_each(|number| batch.put(lock(&format!("other-{number}"))));
         batch.put(sequence(9_000));
+        store.commit(epoch, &batch).await.unwrap();
+        let rows = rows_of_every_kind();
+        let (input, _file) = input(&exported(&rows));
+        let whole = check(&input).unwrap();
+        import_into(&mut store, epoch, &input, &whole).await.unwrap();
+        let expected: Rows = rows.into_iter().map(|row| (row.key(), row)).collect();
+        assert_eq!(loaded(&mut store, epoch).await, expected);
+    });
+}
+
+/// The times in holds that come from elsewhere are not those of their last refreshes (I4).
+#[test]
+fn i4_a_store_that_was_led_on_demand_trusts_no_imported_time() {
+    block_on(async {
+        let mut store = FaultyStore::new();
+        let epoch = store.claim().await.unwrap();
+        let mut batch = Batch::default();
+        batch.put(Row::StoredDeadlines { since: Wall(1) });
         store.commit(epoch, &batch).await.unwrap();
         let rows = rows_of_every_kind();
         let (input, _file) = input(&exported(&rows));
@@ -423,6 +443,7 @@ fn rows() -> impl Strategy<Value = Row> {
                 token,
                 timeout: TimeoutSecs::new(timeout).unwrap(),
                 acquired_at,
+                renewed_at: acquired_at,
                 note,
                 idempotency_key,
             });

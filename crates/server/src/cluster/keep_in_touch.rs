@@ -32,7 +32,7 @@ impl Cluster {
         loop {
             let leader = match &*engine.role().borrow() {
                 Role::Following(leader) => Some(leader.clone()),
-                Role::Recovering { .. } | Role::Leading(_) | Role::Draining => None,
+                Role::Recovering { .. } | Role::Standby | Role::Leading(_) | Role::Draining => None,
                 Role::Stopped { .. } => return,
             };
             if let Some(leader) = leader {

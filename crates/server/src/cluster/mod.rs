@@ -89,9 +89,11 @@ impl Cluster {
     pub(crate) fn place(&self, engine: &Engine, headers: &HeaderMap) -> Result<Place, Problem> {
         let leader = match &*engine.role().borrow() {
             Role::Following(leader) => Some(leader.clone()),
-            Role::Recovering { .. } | Role::Leading(_) | Role::Draining | Role::Stopped { .. } => {
-                None
-            }
+            Role::Recovering { .. }
+            | Role::Standby
+            | Role::Leading(_)
+            | Role::Draining
+            | Role::Stopped { .. } => None,
         };
         match (headers.get(X_LINK_TOKEN), leader) {
             (None, None) => Ok(Place::Here),

@@ -16,6 +16,7 @@ mod lists;
 mod locks;
 mod malformed;
 mod observability;
+mod on_demand;
 mod processes;
 mod refusals;
 mod retries;

@@ -29,6 +29,10 @@
 //! sent the write that succeeded, so it is always the first to think that its lease is over. No wall
 //! clocks are compared. Every commit and renewal writes the fence, and so prolongs the lease.
 //!
+//! A lease of zero has always run out: whoever comes takes over at once. Its handle renews nothing; before
+//! it answers from memory it looks whether the fence is still its own, which Datastore answers from the
+//! latest state.
+//!
 //! Opening a store looks once, so the watch begins there; a replica that asks for the leader now and
 //! then knows all the time how long the fence has stood. A replica that starts when all are gone waits
 //! one lease.
@@ -38,6 +42,7 @@
 //! |---|---|---|---|
 //! | commit of n rows | n + 1 | 0 | 1 |
 //! | renewal | 1 | 0 | 1 |
+//! | confirmation of a lease of zero | 0 | 1 | 1 |
 //! | claim | 1 | 1 | 2 |
 //! | load of n rows | 0 | n + 2 | 3 or more: a page is up to 1,000 rows |
 //! | asking who leads | 0 | 1 | 1 |
@@ -238,6 +243,9 @@ impl Store for DatastoreStore {
     }
 
     async fn renew(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        if self.candidate.lease.is_zero() {
+            return self.check(epoch).await;
+        }
         let written = self.advance(epoch, &[], |_| {}).await;
         written.map_err(|unwritten| self.harmless(epoch, unwritten))
     }

@@ -11,6 +11,7 @@ use crate::store::{Candidate, Epoch, Leader, StoreError};
 
 /// What the row says about the leader.
 const META: &str = "SELECT format, epoch, batch, lease_until > clock_timestamp() AS is_led, \
+     lease_until IS NOT NULL AS is_claimed, \
      leader_id, leader_address, leader_link_token, leader_since FROM meta";
 
 const CLAIM: &str = "UPDATE meta SET epoch = epoch + 1, connection = connection + 1, \
@@ -29,6 +30,8 @@ const RESIGN: &str = "UPDATE meta SET lease_until = NULL, leader_id = NULL, lead
 struct Meta {
     format: i32,
     at: Point,
+    /// Whether the term of that epoch goes on; if not, it was given up.
+    is_claimed: bool,
     /// Who has a lease that lasts, by the id of its handle.
     leader: Option<(Uid, Leader)>,
 }
@@ -78,6 +81,9 @@ impl PostgresStore {
 
     pub(super) async fn renew_lease(&mut self, epoch: Epoch) -> Result<(), StoreError> {
         self.term(epoch)?;
+        if self.candidate.lease.is_zero() {
+            return self.confirm(epoch).await;
+        }
         let (number, secs) = (epoch_number(epoch), self.candidate.lease.as_secs_f64());
         let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
             [(&number, Type::INT8), (&secs, Type::FLOAT8)];
@@ -89,6 +95,14 @@ impl PostgresStore {
         match renewed.map_err(Trouble::unavailable)? {
             0 => Err(self.fenced(epoch)),
             _ => Ok(()),
+        }
+    }
+
+    /// Looks whether the term goes on, in a snapshot that begins with the look.
+    async fn confirm(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        match self.meta().await? {
+            Some(meta) if meta.at.epoch == epoch_number(epoch) && meta.is_claimed => Ok(()),
+            Some(_) | None => Err(self.fenced(epoch)),
         }
     }
 
@@ -157,12 +171,13 @@ impl Meta {
             Some(false) | None => None,
         };
         let at = Point { epoch, batch: row.try_get("batch")? };
-        Ok(Self { format: row.try_get("format")?, at, leader })
+        let (format, is_claimed) = (row.try_get("format")?, row.try_get("is_claimed")?);
+        Ok(Self { format, at, is_claimed, leader })
     }
 
     /// Why nobody can lead on these tables, if so.
     fn damage(&self, seen: Point) -> Option<String> {
-        let Self { format, at, leader: _ } = self;
+        let Self { format, at, is_claimed: _, leader: _ } = self;
         if *format > FORMAT {
             return Some(format!(
                 "the tables have format {format}, and this version of Leasehold knows format {FORMAT}; \

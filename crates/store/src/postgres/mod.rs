@@ -8,6 +8,8 @@
 //! - **Lease.** The same row says who leads and until when, by the clock of the database alone: clocks of
 //!   replicas play no part. A claim that finds a lease over (or its own) raises the epoch. If somebody
 //!   steps the clock of the database forward, a lease ends early; the fence still keeps the rows right.
+//!   A lease of zero is over as soon as it is there: whoever comes takes over, and instead of a renewal
+//!   there is a look whether the epoch is still this handle's own.
 //! - **Doubt.** If a connection ends or falls silent in the middle of a commit, the handle connects anew
 //!   and raises the connection number, a write that waits for a commit that still runs and shuts out
 //!   one that has yet to arrive. The batch number beside it then says for certain whether the batch was
@@ -54,6 +56,9 @@ use trouble::Trouble;
 /// However short the lease: a big batch takes its time.
 const MIN_LIMIT: Duration = Duration::from_secs(1);
 
+/// Where no lease runs out meanwhile.
+const LIMIT_WITHOUT_LEASE: Duration = Duration::from_secs(5);
+
 /// A handle on a PostgreSQL database. Connects when it is used, and again after every failure.
 pub struct PostgresStore {
     address: Address,
@@ -88,7 +93,10 @@ impl PostgresStore {
     /// # Errors
     /// [`PostgresOpenError`] says what to do; of the URL it names hosts and parameters only.
     pub async fn open(url: &str, candidate: Candidate) -> Result<Self, PostgresOpenError> {
-        let limit = (candidate.lease / 2).max(MIN_LIMIT);
+        let limit = match candidate.lease {
+            Duration::ZERO => LIMIT_WITHOUT_LEASE,
+            lease => (lease / 2).max(MIN_LIMIT),
+        };
         let address = Address::parse(url, limit)?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| PostgresOpenError::Unreachable {

@@ -6,6 +6,7 @@ use leasehold_core::{HoldKey, KeyId, LockId, Mode, Namespace, ProcessId, RowKey}
 
 const SEQUENCE: &str = "meta/sequence";
 const IMPORT: &str = "meta/import";
+const STORED_DEADLINES: &str = "meta/stored-deadlines";
 
 pub(super) fn encode(key: &RowKey) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64);
@@ -19,6 +20,7 @@ pub(super) fn encode(key: &RowKey) -> Vec<u8> {
         RowKey::Key(key_id) => join(&mut bytes, &["key", key_id.as_str()]),
         RowKey::Sequence => bytes.extend_from_slice(SEQUENCE.as_bytes()),
         RowKey::Import => bytes.extend_from_slice(IMPORT.as_bytes()),
+        RowKey::StoredDeadlines => bytes.extend_from_slice(STORED_DEADLINES.as_bytes()),
     }
     bytes
 }
@@ -29,6 +31,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<RowKey> {
     match text {
         SEQUENCE => return Some(RowKey::Sequence),
         IMPORT => return Some(RowKey::Import),
+        STORED_DEADLINES => return Some(RowKey::StoredDeadlines),
         _ => {}
     }
     let mut parts = text.split('/');

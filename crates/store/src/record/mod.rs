@@ -1,8 +1,8 @@
 //! Rows as bytes: what a store that keeps bytes writes, and how it is read back.
 //!
 //! A key is text: `lock/{namespace}/{lock_id}`, `hold/{namespace}/{lock_id}/{r|w}/{process_id}`,
-//! `release/…` likewise, `history/{slot}`, `key/{key_id}`, `meta/sequence` or `meta/import`, with `%` and
-//! `/` inside a name written as `%25` and `%2F`.
+//! `release/…` likewise, `history/{slot}`, `key/{key_id}`, `meta/sequence`, `meta/import` or
+//! `meta/stored-deadlines`, with `%` and `/` inside a name written as `%25` and `%2F`.
 //! A value is one version byte, the row's facts in postcard, and a CRC-32 (little endian) over key
 //! and value, so that a damaged row and a row in another row's place are both noticed.
 

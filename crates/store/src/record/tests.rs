@@ -29,19 +29,25 @@ fn golden_hold_key() -> HoldKey {
     }
 }
 
-fn golden_hold_with(note: Option<Note>, idempotency_key: Option<IdempotencyKey>) -> Row {
+fn golden_hold_with(
+    renewed_at: Wall,
+    note: Option<Note>,
+    idempotency_key: Option<IdempotencyKey>,
+) -> Row {
     Row::Hold {
         hold: golden_hold_key(),
         token: FencingToken::new(300).unwrap(),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(1_700_000_000_000),
+        renewed_at,
         note,
         idempotency_key,
     }
 }
 
-fn golden_hold() -> Row {
+fn golden_hold(renewed_at: Wall) -> Row {
     golden_hold_with(
+        renewed_at,
         Some(Note::parse("deploy 4711").unwrap()),
         Some(IdempotencyKey::parse("once").unwrap()),
     )
@@ -96,19 +102,19 @@ fn golden_limits() -> KeyLimits {
     }
 }
 
-/// Rows, their keys, and their values in version 3.
-fn golden_rows() -> [(Row, &'static str, &'static str); 7] {
+/// Rows, their keys, and their values in version 4.
+fn golden_rows() -> [(Row, &'static str, &'static str); 8] {
     let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
     [
         (
             golden_lock(semaphore),
             "lock/default/deploy",
-            "030707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962c091af34",
+            "040707070707070707070707070707070701ac0201040180a0abfef96282a0abfef9627bfce637",
         ),
         (
-            golden_hold(),
+            golden_hold(Wall(1_700_000_000_500)),
             "hold/default/deploy%2Fprod/w/100%25",
-            "03ac023c80a0abfef962010b6465706c6f79203437313101046f6e636550b68cad",
+            "04ac023c80a0abfef962e8a7abfef962010b6465706c6f79203437313101046f6e6365bb616e91",
         ),
         (
             Row::Release {
@@ -117,30 +123,35 @@ fn golden_rows() -> [(Row, &'static str, &'static str); 7] {
                 number: 300,
             },
             "release/default/deploy%2Fprod/w/100%25",
-            "03046f6e6365ac02be52fc2f",
+            "04046f6e6365ac02a75b3925",
         ),
         (
             golden_past(),
             "history/300",
-            "03ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f79203437313166036daf",
+            "04ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f7920343731319ae67e05",
         ),
         (
             golden_key(golden_limits()),
             "key/k1",
-            "030764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900013201ac020001f40301007742990e",
+            "040764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900013201ac020001f40301004b7dcd45",
         ),
-        (Row::Sequence(FencingToken::MAX), "meta/sequence", "03ffffffffffffff0f85b60c29"),
+        (Row::Sequence(FencingToken::MAX), "meta/sequence", "04ffffffffffffff0f4cdb6d4d"),
         (
             Row::Import { begun_at: Wall(1_700_000_000_000) },
             "meta/import",
-            "0380a0abfef9622511c594",
+            "0480a0abfef962ab2f6251",
+        ),
+        (
+            Row::StoredDeadlines { since: Wall(1_700_000_000_000) },
+            "meta/stored-deadlines",
+            "0480a0abfef9621bfab0b7",
         ),
     ]
 }
 
-/// What is on disk today must be readable tomorrow: these bytes never change for version 3.
+/// What is on disk today must be readable tomorrow: these bytes never change for version 4.
 #[test]
-fn golden_bytes_of_version_3() {
+fn golden_bytes_of_version_4() {
     for (row, key, value) in golden_rows() {
         let (stored_key, stored_value) = encode(&row).unwrap();
         assert_eq!(String::from_utf8(stored_key.clone()).unwrap(), key);
@@ -149,7 +160,36 @@ fn golden_bytes_of_version_3() {
     }
 }
 
-/// Version 2 knew no limits of keys; all else is as it was.
+/// Version 3 did not know when a timeout began: at the grant at the earliest.
+#[test]
+fn golden_bytes_of_version_3_are_still_read() {
+    let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
+    let golden = [
+        (
+            golden_lock(semaphore),
+            "030707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962c091af34",
+        ),
+        (
+            golden_hold(Wall(1_700_000_000_000)),
+            "03ac023c80a0abfef962010b6465706c6f79203437313101046f6e636550b68cad",
+        ),
+        (
+            golden_past(),
+            "03ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f79203437313166036daf",
+        ),
+        (
+            golden_key(golden_limits()),
+            "030764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900013201ac020001f40301007742990e",
+        ),
+        (Row::Sequence(FencingToken::MAX), "03ffffffffffffff0f85b60c29"),
+        (Row::Import { begun_at: Wall(1_700_000_000_000) }, "0380a0abfef9622511c594"),
+    ];
+    for (row, value) in golden {
+        assert_eq!(decode(&encode_key(&row.key()), &unhex(value)), Ok(row));
+    }
+}
+
+/// Version 2 knew no limits of keys, nor when a timeout began: at the grant at the earliest.
 #[test]
 fn golden_bytes_of_version_2_are_still_read() {
     let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
@@ -158,7 +198,10 @@ fn golden_bytes_of_version_2_are_still_read() {
             golden_lock(semaphore),
             "020707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962088631fb",
         ),
-        (golden_hold(), "02ac023c80a0abfef962010b6465706c6f79203437313101046f6e6365746f8bce"),
+        (
+            golden_hold(Wall(1_700_000_000_000)),
+            "02ac023c80a0abfef962010b6465706c6f79203437313101046f6e6365746f8bce",
+        ),
         (
             golden_past(),
             "02ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f792034373131594ea0d2",
@@ -196,7 +239,7 @@ fn golden_bytes_of_version_1_are_still_read() {
             golden_lock(exclusive),
             "01070707070707070707070707070707070180a0abfef96282a0abfef962f1a4da1e",
         ),
-        (golden_hold_with(None, None), "01ac023c80a0abfef96259c96f6f"),
+        (golden_hold_with(Wall(1_700_000_000_000), None, None), "01ac023c80a0abfef96259c96f6f"),
         (
             golden_key(KeyLimits::default()),
             "010764656661756c74020263690909090909090909090909090909090909090909090909090909090909090909005ddf5108",
@@ -225,7 +268,7 @@ fn i1_ids_with_separators_name_different_rows() {
 
 #[test]
 fn keys_that_no_row_has_are_refused() {
-    let (_, value) = encode(&golden_hold()).unwrap();
+    let (_, value) = encode(&golden_hold(Wall(0))).unwrap();
     for key in [
         "",
         "lock",
@@ -255,14 +298,14 @@ fn keys_that_no_row_has_are_refused() {
 /// A value is tied to its key: under another key it is damage, not another row.
 #[test]
 fn i2_a_row_in_another_rows_place_is_named() {
-    let (_, value) = encode(&golden_hold()).unwrap();
+    let (_, value) = encode(&golden_hold(Wall(0))).unwrap();
     let error = decode(b"hold/default/other/w/p", &value).unwrap_err();
     assert!(matches!(&error, RecordError::Checksum { key, .. } if key == "hold/default/other/w/p"));
 }
 
 #[test]
 fn i2_every_flipped_bit_is_noticed() {
-    let (key, value) = encode(&golden_hold()).unwrap();
+    let (key, value) = encode(&golden_hold(Wall(0))).unwrap();
     for bit in 0..value.len() * 8 {
         let mut damaged = value.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -274,11 +317,11 @@ fn i2_every_flipped_bit_is_noticed() {
 #[test]
 fn a_later_version_is_named_with_the_known_ones() {
     let key = b"meta/sequence";
-    let mut value = vec![4, 1];
+    let mut value = vec![VERSION + 1, 1];
     seal(key, &mut value);
     let error = decode(key, &value).unwrap_err();
     let text =
-        "row \"meta/sequence\" is in version 4; this version of Leasehold reads versions 1 to 3";
+        "row \"meta/sequence\" is in version 5; this version of Leasehold reads versions 1 to 4";
     assert_eq!(error.to_string(), text);
 }
 
@@ -366,12 +409,13 @@ fn rows() -> impl Strategy<Value = Row> {
             )
         },
     );
-    let hold = (hold_key(), 0..1_u64 << 53, 1..u32::MAX, any::<i64>(), marks).prop_map(
-        |(hold, token, timeout, acquired_at, (note, idempotency_key))| Row::Hold {
+    let hold = (hold_key(), 0..1_u64 << 53, 1..u32::MAX, any::<[i64; 2]>(), marks).prop_map(
+        |(hold, token, timeout, [acquired_at, renewed_at], (note, idempotency_key))| Row::Hold {
             hold,
             token: FencingToken::new(token).unwrap(),
             timeout: TimeoutSecs::new(timeout).unwrap(),
             acquired_at: Wall(acquired_at),
+            renewed_at: Wall(renewed_at),
             note,
             idempotency_key,
         },

@@ -15,8 +15,9 @@ use super::{RecordError, printable, seal, unseal};
 ///
 /// 1: the first. 2: locks know how many readers and writers they permit and whether they are ephemeral,
 /// holds have notes and idempotency keys; releases and past holds are rows, and so is an import that is
-/// not complete. 3: keys have limits.
-pub const VERSION: u8 = 3;
+/// not complete. 3: keys have limits. 4: holds know when
+/// their timeout began; whether such times can be reckoned by is a row.
+pub const VERSION: u8 = 4;
 
 /// A lock as version 1 knew it.
 #[derive(Deserialize)]
@@ -58,16 +59,29 @@ struct HoldFacts1 {
     acquired_at_ms: i64,
 }
 
+/// A hold as versions 2 and 3 knew it.
+#[derive(Deserialize)]
+struct HoldFacts2<'a> {
+    token: u64,
+    timeout_secs: u32,
+    acquired_at_ms: i64,
+    #[serde(borrow)]
+    note: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct HoldFacts<'a> {
     token: u64,
     timeout_secs: u32,
     acquired_at_ms: i64,
+    renewed_at_ms: i64,
+    #[serde(borrow)]
     note: Option<&'a str>,
     idempotency_key: Option<&'a str>,
 }
 
-impl From<HoldFacts1> for HoldFacts<'_> {
+impl From<HoldFacts1> for HoldFacts2<'_> {
     fn from(old: HoldFacts1) -> Self {
         Self {
             token: old.token,
@@ -75,6 +89,20 @@ impl From<HoldFacts1> for HoldFacts<'_> {
             acquired_at_ms: old.acquired_at_ms,
             note: None,
             idempotency_key: None,
+        }
+    }
+}
+
+/// Later refreshes have left no time, so there is none to reckon by.
+impl<'a> From<HoldFacts2<'a>> for HoldFacts<'a> {
+    fn from(old: HoldFacts2<'a>) -> Self {
+        Self {
+            token: old.token,
+            timeout_secs: old.timeout_secs,
+            acquired_at_ms: old.acquired_at_ms,
+            renewed_at_ms: old.acquired_at_ms,
+            note: old.note,
+            idempotency_key: old.idempotency_key,
         }
     }
 }
@@ -179,11 +207,12 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
             };
             write(&facts, key, body)
         }
-        Row::Hold { token, timeout, acquired_at, note, idempotency_key, hold: _ } => {
+        Row::Hold { token, timeout, acquired_at, renewed_at, note, idempotency_key, hold: _ } => {
             let facts = HoldFacts {
                 token: token.get(),
                 timeout_secs: timeout.get(),
                 acquired_at_ms: acquired_at.0,
+                renewed_at_ms: renewed_at.0,
                 note: note.as_ref().map(Note::as_str),
                 idempotency_key: idempotency_key.as_ref().map(IdempotencyKey::as_str),
             };
@@ -199,6 +228,7 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
         Row::Key(api_key) => write(&key_facts(api_key), key, body),
         Row::Sequence(token) => write(&token.get(), key, body),
         Row::Import { begun_at } => write(&begun_at.0, key, body),
+        Row::StoredDeadlines { since } => write(&since.0, key, body),
     }
 }
 
@@ -265,7 +295,7 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
     let body = unseal(key, value)?;
     let malformed = |what| RecordError::Malformed { key: printable(key), what };
     let (version, facts) = match body.split_first() {
-        Some((&version @ (1 | 2 | VERSION), facts)) => (version, facts),
+        Some((&version @ (1..=VERSION), facts)) => (version, facts),
         Some((&found, _)) => {
             return Err(RecordError::UnknownVersion { key: printable(key), found });
         }
@@ -278,7 +308,8 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
         }
         .map(|facts| lock_row(namespace, lock_id, &facts)),
         RowKey::Hold(hold) => match version {
-            1 => read::<HoldFacts1>(facts).map(HoldFacts::from),
+            1 => read(facts).map(|old: HoldFacts1| HoldFacts2::from(old).into()),
+            2 | 3 => read(facts).map(|old: HoldFacts2<'_>| old.into()),
             _ => read(facts),
         }
         .and_then(|facts| hold_row(hold, &facts)),
@@ -292,6 +323,9 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
         RowKey::Sequence => read(facts).and_then(read_token).map(Row::Sequence),
         RowKey::Import => {
             read(facts).map(|begun_at_ms| Row::Import { begun_at: Wall(begun_at_ms) })
+        }
+        RowKey::StoredDeadlines => {
+            read(facts).map(|since_ms| Row::StoredDeadlines { since: Wall(since_ms) })
         }
     }
     .map_err(malformed)
@@ -333,6 +367,7 @@ fn hold_row(hold: HoldKey, facts: &HoldFacts<'_>) -> Result<Row, Misfit> {
         token: read_token(facts.token)?,
         timeout: TimeoutSecs::new(facts.timeout_secs).ok_or("its timeout is zero")?,
         acquired_at: Wall(facts.acquired_at_ms),
+        renewed_at: Wall(facts.renewed_at_ms),
         note: facts.note.map(read_note).transpose()?,
         idempotency_key: facts.idempotency_key.map(read_idempotency_key).transpose()?,
     })

@@ -32,6 +32,7 @@ pub(crate) fn hold(number: u64) -> Row {
         token: FencingToken::new(number).unwrap(),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(1_700_000_000_000),
+        renewed_at: Wall(1_700_000_000_000),
         note: None,
         idempotency_key: None,
     }

@@ -38,6 +38,7 @@ fn hold_of(lock_id: &str, process_id: &str, token: u64) -> Row {
         token: FencingToken::new(token).unwrap(),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(1_700_000_000_000),
+        renewed_at: Wall(1_700_000_000_000),
         note: None,
         idempotency_key: None,
     }

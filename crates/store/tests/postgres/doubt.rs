@@ -43,8 +43,8 @@ impl Scene {
         meanwhile: impl AsyncFnOnce(&Client, &Proxy, i32),
     ) -> Result<(), StoreError> {
         let locker = person(&self.server, &self.schema).await;
-        let theirs =
-            "BEGIN; INSERT INTO holds VALUES ('default', 'a', 'read', 'second', 9, 9, now())";
+        let theirs = "BEGIN; INSERT INTO holds (namespace, lock_id, mode, process_id, token, timeout_secs, acquired_at, \
+             renewed_at) VALUES ('default', 'a', 'read', 'second', 9, 9, now(), now())";
         locker.batch_execute(theirs).await.unwrap();
         let batch = batch_of(&[hold("second", 2)]);
         let (outcome, ()) = tokio::join!(self.store.commit(self.epoch, &batch), async {

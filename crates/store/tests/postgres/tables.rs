@@ -48,7 +48,8 @@ fn tables_of_a_later_format_are_left_alone() {
     });
 }
 
-/// Tables as the first version made them: keys had no limits then.
+/// Tables as the first version made them: keys had no limits then, and holds no time of
+/// their last refresh.
 #[test]
 fn tables_of_an_earlier_format_are_brought_up_to_date() {
     block_on(async {
@@ -58,10 +59,15 @@ fn tables_of_an_earlier_format_are_brought_up_to_date() {
         person.batch_execute(include_str!("../../src/postgres/migrations/1.sql")).await.unwrap();
         let sql = "INSERT INTO api_keys VALUES ('k1', 'default', 'write', 'old', $1, now())";
         person.execute(sql, &[&[7_u8; 32].as_slice()]).await.unwrap();
+        let sql = "INSERT INTO holds VALUES ('default', 'a', 'read', 'p', 1, 60, '2026-01-01Z')";
+        person.batch_execute(sql).await.unwrap();
         let mut store = open(&server.url(&schema)).await;
         let epoch = store.claim().await.unwrap();
-        let found = rows(&mut store, epoch).await.into_values().next();
-        let Some(Row::Key(key)) = found else { panic!("{found:?}") };
+        let mut found = rows(&mut store, epoch).await.into_values();
+        let Some(Row::Hold { acquired_at, renewed_at, .. }) = found.next() else { panic!() };
+        assert_eq!(renewed_at, acquired_at);
+        let Some(Row::Key(key)) = found.next() else { panic!() };
+        person.batch_execute("DELETE FROM holds").await.unwrap();
         assert_eq!((key.label.as_str(), key.limits), ("old", KeyLimits::default()));
         let limits = KeyLimits::default().patched(&LimitsPatch {
             requests_per_second: Some(Some(50)),
@@ -73,7 +79,7 @@ fn tables_of_an_earlier_format_are_brought_up_to_date() {
         assert_eq!(rows(&mut store, epoch).await, by_key(&[limited]));
         let sql = "SELECT format, requests_per_second, burst, max_holds FROM meta, api_keys";
         let row = person.query_one(sql, &[]).await.unwrap();
-        assert_eq!(row.get::<_, i32>(0), 3);
+        assert_eq!(row.get::<_, i32>(0), 4);
         let shown = [1, 2, 3].map(|at| row.get::<_, Option<i64>>(at));
         assert_eq!(shown, [Some(50), None, Some(0)]);
         person.batch_execute("UPDATE api_keys SET requests_per_second = 0").await.unwrap();

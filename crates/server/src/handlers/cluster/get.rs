@@ -10,7 +10,7 @@ use crate::error_code::ErrorCode;
 use crate::exchange::{Request, Response};
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::Api;
+use crate::state::ApiState;
 use crate::wire;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
@@ -21,17 +21,18 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Look at the replicas",
     description: "Shows who leads, in which epoch and since when, and which other replicas were in touch \
                   with it in the last 10 seconds. Any replica can be asked: the leader answers. A service \
-                  that runs alone leads itself and has no address for others.",
+                  that runs alone, or leads on demand, leads itself and has no address for others.",
     needs: Some(Role::Read),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Cluster),
     refusals: &[],
-    answer: |api, request| Box::pin(async move { handle(&api, &request) }),
+    answer: |api, request| Box::pin(handle(api, request)),
 };
 
-fn handle(api: &Api, request: &Request) -> Result<Response, Problem> {
-    Call::open(api, &ENDPOINT, request)?;
+async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+    Call::read(&api, &ENDPOINT, request, |_| Ok(()))?;
+    api.engine.attend().await?;
     let EngineRole::Leading(term) = *api.engine.role().borrow() else {
         return Err(Problem::new(ErrorCode::NotReady, "this replica does not lead"));
     };

@@ -31,7 +31,7 @@ pub(crate) static OF_LOCK: Endpoint = Endpoint {
     headers: &[Header::LastEventId],
     success: (StatusCode::OK, Shape::Events),
     refusals: &[ErrorCode::InvalidId, ErrorCode::TooManyStreams],
-    answer: |api, request| Box::pin(async move { of_lock(&api, request) }),
+    answer: |api, request| Box::pin(of_lock(api, request)),
 };
 
 pub(crate) static OF_ALL: Endpoint = Endpoint {
@@ -53,21 +53,21 @@ pub(crate) static OF_ALL: Endpoint = Endpoint {
     headers: &[Header::LastEventId],
     success: (StatusCode::OK, Shape::Events),
     refusals: &[ErrorCode::TooManyStreams],
-    answer: |api, request| Box::pin(async move { of_all(&api, request) }),
+    answer: |api, request| Box::pin(of_all(api, request)),
 };
 
-fn of_lock(api: &ApiState, request: Request) -> Result<Response, Problem> {
-    let wish =
-        Call::read(api, &OF_LOCK, request, |call| Wish::parse(call, Locks::One(call.lock_id()?)))?;
-    follow(api, wish)
+async fn of_lock(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let parse = |call: &Call<'_>| Wish::parse(call, Locks::One(call.lock_id()?));
+    let wish = Call::read(&api, &OF_LOCK, request, parse)?;
+    follow(&api, wish).await
 }
 
-fn of_all(api: &ApiState, request: Request) -> Result<Response, Problem> {
-    let wish = Call::read(api, &OF_ALL, request, |call| {
+async fn of_all(api: ApiState, request: Request) -> Result<Response, Problem> {
+    let wish = Call::read(&api, &OF_ALL, request, |call| {
         let prefix = call.query.parsed(&PREFIX, |text| Some(text.to_owned()))?;
         Wish::parse(call, Locks::WithPrefix(prefix.unwrap_or_default()))
     })?;
-    follow(api, wish)
+    follow(&api, wish).await
 }
 
 /// What a caller wants to follow, and from where.
@@ -91,10 +91,11 @@ impl Wish {
     }
 }
 
-fn follow(api: &ApiState, wish: Wish) -> Result<Response, Problem> {
+async fn follow(api: &ApiState, wish: Wish) -> Result<Response, Problem> {
     let slot = api.event_streams.take_slot()?;
+    api.engine.attend().await?;
     let follower = api.engine.follow(wish.filter, wish.after)?;
-    let body = api.event_streams.body(slot, follower, api.engine.clone(), wish.key_id);
+    let body = api.event_streams.body(slot, follower, api.engine.unpinned(), wish.key_id);
     let mut response = Response::new(ReplyBody::Events(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT_EVENT_STREAM));

@@ -18,7 +18,8 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "readyz",
     summary: "Readiness probe",
     description: "200 while calls to locks are answered, else 503 with the reason. Send no traffic \
-                  to it meanwhile.",
+                  to it meanwhile. A service that leads on demand is ready before it has led: it does \
+                  not ask the store for the sake of a probe.",
     needs: None,
     parameters: &[],
     headers: &[],
@@ -29,7 +30,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 fn handle(api: &Api) -> Result<Response, Problem> {
     match &*api.engine.role().borrow() {
-        Role::Leading(_) | Role::Following(_) => {
+        Role::Leading(_) | Role::Standby | Role::Following(_) => {
             Ok(reply::json(StatusCode::OK, &Readiness { ready: true }))
         }
         Role::Recovering { reason } | Role::Stopped { reason } => {

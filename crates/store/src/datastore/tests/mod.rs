@@ -65,6 +65,11 @@ impl Harness for Site {
         true
     }
 
+    async fn open_on_demand(&self) -> Option<Box<dyn Store>> {
+        let site = Self { lease: Duration::ZERO, ..self.clone() };
+        Some(Box::new(site.store().await))
+    }
+
     async fn outwait_leases(&self) {
         tokio::time::sleep(self.lease + Duration::from_millis(20)).await;
     }

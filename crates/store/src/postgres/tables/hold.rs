@@ -15,6 +15,7 @@ pub(super) const TABLE: Table = Table {
         ("token", "bigint"),
         ("timeout_secs", "bigint"),
         ("acquired_at", "timestamptz"),
+        ("renewed_at", "timestamptz"),
         ("note", "text"),
         ("idempotency_key", "text"),
     ],
@@ -34,10 +35,10 @@ pub(super) fn cells<'b>(
     hold: &'b HoldKey,
     token: FencingToken,
     timeout: TimeoutSecs,
-    acquired_at: Wall,
+    [acquired_at, renewed_at]: [Wall; 2],
     note: Option<&'b Note>,
     idempotency_key: Option<&'b IdempotencyKey>,
-) -> Result<[Cell<'b>; 9], Misfit> {
+) -> Result<[Cell<'b>; 10], Misfit> {
     let [namespace, lock_id, mode, process_id] = key(hold);
     Ok([
         namespace,
@@ -47,6 +48,7 @@ pub(super) fn cells<'b>(
         Cell::Int(int(token.get())?),
         Cell::Int(i64::from(timeout.get())),
         Cell::Time(acquired_at),
+        Cell::Time(renewed_at),
         Cell::text(note.map(Note::as_str)),
         Cell::text(idempotency_key.map(IdempotencyKey::as_str)),
     ])
@@ -68,8 +70,8 @@ pub(super) fn read_idempotency_key(text: &str) -> Result<IdempotencyKey, Misfit>
 
 pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
     let (token, timeout): (i64, i64) = (column(found, 4)?, column(found, 5)?);
-    let note: Option<&str> = column(found, 7)?;
-    let idempotency_key: Option<&str> = column(found, 8)?;
+    let note: Option<&str> = column(found, 8)?;
+    let idempotency_key: Option<&str> = column(found, 9)?;
     Ok(Row::Hold {
         hold: read_key(found)?,
         token: read_token(token)?,
@@ -78,6 +80,7 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
             .and_then(TimeoutSecs::new)
             .ok_or_else(|| format!("its timeout_secs is {timeout}"))?,
         acquired_at: column::<Stamp>(found, 6)?.0,
+        renewed_at: column::<Stamp>(found, 7)?.0,
         note: note.map(Note::parse).transpose().map_err(|e| format!("its note {e}"))?,
         idempotency_key: idempotency_key.map(read_idempotency_key).transpose()?,
     })

@@ -6,6 +6,7 @@ mod key;
 mod lock;
 mod past;
 mod release;
+mod stored_deadlines;
 
 use leasehold_core::{Batch, Mode, Row, RowKey, RowWrite};
 use tokio_postgres::types::ToSql;
@@ -22,6 +23,7 @@ pub(super) enum Kind {
     Past,
     Key,
     Import,
+    StoredDeadlines,
 }
 
 /// What a table is called, and its columns with their types.
@@ -39,8 +41,15 @@ const HOLD_KEY: &[(&str, &str)] =
 pub(super) type Misfit = String;
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Lock, Self::Hold, Self::Release, Self::Past, Self::Key, Self::Import];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Lock,
+        Self::Hold,
+        Self::Release,
+        Self::Past,
+        Self::Key,
+        Self::Import,
+        Self::StoredDeadlines,
+    ];
 
     fn table(self) -> &'static Table {
         match self {
@@ -50,6 +59,7 @@ impl Kind {
             Self::Past => &past::TABLE,
             Self::Key => &key::TABLE,
             Self::Import => &import::TABLE,
+            Self::StoredDeadlines => &stored_deadlines::TABLE,
         }
     }
 
@@ -70,6 +80,7 @@ impl Kind {
             Self::Past => past::read(found),
             Self::Key => key::read(found),
             Self::Import => import::read(found),
+            Self::StoredDeadlines => stored_deadlines::read(found),
         };
         read.map_err(|misfit| {
             format!("a row of table {} {}: {misfit}", self.table().name, self.name(found))
@@ -168,9 +179,10 @@ impl<'b> Writes<'b> {
                 let cells = lock::cells(namespace, lock_id, *uid, *kind, *created_at, *updated_at);
                 push(&mut self.puts[Kind::Lock as usize], &cells);
             }
-            Row::Hold { hold, token, timeout, acquired_at, note, idempotency_key } => {
+            Row::Hold { hold, token, timeout, acquired_at, renewed_at, note, idempotency_key } => {
+                let (times, timeout) = ([*acquired_at, *renewed_at], *timeout);
                 let (note, mark) = (note.as_ref(), idempotency_key.as_ref());
-                let cells = hold::cells(hold, *token, *timeout, *acquired_at, note, mark)?;
+                let cells = hold::cells(hold, *token, timeout, times, note, mark)?;
                 push(&mut self.puts[Kind::Hold as usize], &cells);
             }
             Row::Release { hold, idempotency_key, number } => {
@@ -185,6 +197,10 @@ impl<'b> Writes<'b> {
             Row::Sequence(token) => self.sequence = Some(Some(int(token.get())?)),
             Row::Import { begun_at } => {
                 push(&mut self.puts[Kind::Import as usize], &import::cells(*begun_at));
+            }
+            Row::StoredDeadlines { since } => {
+                let cells = stored_deadlines::cells(*since);
+                push(&mut self.puts[Kind::StoredDeadlines as usize], &cells);
             }
         }
         Ok(())
@@ -207,6 +223,9 @@ impl<'b> Writes<'b> {
             }
             RowKey::Sequence => self.sequence = Some(None),
             RowKey::Import => push(&mut self.deletes[Kind::Import as usize], &import::key()),
+            RowKey::StoredDeadlines => {
+                push(&mut self.deletes[Kind::StoredDeadlines as usize], &stored_deadlines::key());
+            }
         }
     }
 
@@ -310,7 +329,7 @@ mod tests {
         let holds = Shape(Shape::bit(Kind::Hold, false) | Shape::bit(Kind::Hold, true));
         let sql = commit_sql(holds);
         assert!(sql.contains("INSERT INTO holds") && sql.contains("DELETE FROM holds"), "{sql}");
-        assert!(sql.contains("$18::text[]") && !sql.contains("$19"), "{sql}");
+        assert!(sql.contains("$19::text[]") && !sql.contains("$20"), "{sql}");
         assert!(!sql.contains("locks") && !sql.contains("releases"), "{sql}");
         assert!(!commit_sql(Shape::default()).contains("unnest"));
     }
