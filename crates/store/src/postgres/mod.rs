@@ -5,11 +5,16 @@
 //!   write, and the number of the last batch. A commit is one statement: it advances the batch number if
 //!   all three are still what this handle believes, and its other parts write rows only if that row was
 //!   advanced. So a batch is written whole, once, and never under an epoch that is over.
-//! - **Lease.** The same row says who leads and until when, by the clock of the database alone: clocks of
-//!   replicas play no part. A claim that finds a lease over (or its own) raises the epoch. If somebody
-//!   steps the clock of the database forward, a lease ends early; the fence still keeps the rows right.
-//!   A lease of zero is over as soon as it is there: whoever comes takes over, and instead of a renewal
-//!   there is a look whether the epoch is still this handle's own.
+//! - **Lease.** The same row says who leads and for how long. A claim goes through once this handle has
+//!   *seen the row unchanged* for the whole lease of the leader, by this machine's monotonic clock, from
+//!   after the answer that first showed it; or at once if the leader has resigned, or is this handle
+//!   itself. The leader counts from before it sent the renewal that succeeded, so it is always the first
+//!   to think that its lease is over. No wall clocks are compared: one that is stepped, the database's
+//!   included, neither ends a lease early, while the leader still answers from memory, nor prolongs it.
+//!   `lease_until` is for people. Every commit changes the row too, and so prolongs the lease for
+//!   others. A replica that starts when all are gone waits one lease. A lease of zero is over as soon
+//!   as it is there: whoever comes takes over, and instead of a renewal there is a look whether the
+//!   epoch is still this handle's own.
 //! - **Doubt.** If a connection ends or falls silent in the middle of a commit, the handle connects anew
 //!   and raises the connection number, a write that waits for a commit that still runs and shuts out
 //!   one that has yet to arrive. The batch number beside it then says for certain whether the batch was
@@ -50,6 +55,7 @@ pub use open::PostgresOpenError;
 
 use crate::store::{Candidate, Epoch, Leader, Store, StoreError};
 use address::Address;
+use lead::Watch;
 use session::{Session, Unfit};
 use trouble::Trouble;
 
@@ -68,6 +74,7 @@ pub struct PostgresStore {
     /// How long the server may take for one answer. A lease must have room for more than one.
     limit: Duration,
     session: Option<Session>,
+    watch: Option<Watch>,
     term: Option<Term>,
     /// The furthest point of the history that this handle knows to be committed.
     seen: Point,
@@ -103,18 +110,25 @@ impl PostgresStore {
             hosts: address.hosts.clone(),
             error: format!("no random number: {error}"),
         })?;
-        // This connection ends here: the next one belongs to the runtime of whoever uses the store.
-        match Session::open(&address, limit).await {
-            Ok(Ok(_)) => {}
+        let session = match Session::open(&address, limit).await {
+            Ok(Ok(session)) => session,
             Ok(Err(Unfit(what))) => {
                 return Err(PostgresOpenError::Unfit { hosts: address.hosts, what });
             }
             Err(Trouble::Undone(error, _) | Trouble::Lost(error)) => {
                 return Err(PostgresOpenError::Unreachable { hosts: address.hosts, error });
             }
-        }
+        };
         let seen = Point::default();
-        Ok(Self { address, candidate, id, limit, session: None, term: None, seen })
+        let session = Some(session);
+        let mut store =
+            Self { address, candidate, id, limit, session, watch: None, term: None, seen };
+        // The sooner the watch begins, the sooner a claim can go through. What is wrong with the tables
+        // is told by the first claim.
+        let _ = store.watch().await;
+        // This connection ends here: the next one belongs to the runtime of whoever uses the store.
+        store.session = None;
+        Ok(store)
     }
 
     /// A connection that works as far as anybody knows.

@@ -1,10 +1,13 @@
 //! The tables: what a person sees in them, and what becomes of tables that were tampered with.
 
+use std::time::Instant;
+
 use leasehold_core::{ApiKey, KeyLimits, LimitsPatch, Row};
 use leasehold_store::{Store, StoreError};
+use tokio::time::sleep;
 
 use crate::server::{Server, fresh_schema};
-use crate::support::{batch_of, block_on, by_key, hold, hold_key, open, person, rows};
+use crate::support::{LEASE, batch_of, block_on, by_key, hold, hold_key, open, person, rows};
 
 fn assert_corrupt<T: std::fmt::Debug>(outcome: Result<T, StoreError>, what: &str) {
     match outcome {
@@ -124,5 +127,27 @@ fn rows_that_were_never_committed_are_named() {
         person.batch_execute("DELETE FROM meta").await.unwrap();
         assert_corrupt(store.claim().await, "meta");
         assert_corrupt(store.leader().await, "meta");
+    });
+}
+
+/// A database whose clock somebody set forward shows every lease as over. Its leader still answers from
+/// memory, so nobody else may lead before it has been silent for the lease's whole length.
+#[test]
+fn the_clock_of_the_database_ends_no_lease() {
+    block_on(async {
+        let (server, schema) = (Server::shared(), fresh_schema());
+        let url = server.url(&schema);
+        let (mut leading, mut rival) = (open(&url).await, open(&url).await);
+        let epoch = leading.claim().await.unwrap();
+        let person = person(&server, &schema).await;
+        let began = Instant::now();
+        while began.elapsed() < LEASE * 3 / 2 {
+            leading.renew(epoch).await.unwrap();
+            person.batch_execute("UPDATE meta SET lease_until = '-infinity'").await.unwrap();
+            assert!(matches!(rival.claim().await, Err(StoreError::Led(_))));
+            sleep(LEASE / 10).await;
+        }
+        sleep(LEASE).await;
+        assert!(rival.claim().await.unwrap() > epoch);
     });
 }

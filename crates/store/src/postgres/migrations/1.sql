@@ -11,6 +11,7 @@ CREATE TABLE meta (
     leader_address text,
     leader_link_token text,
     leader_since timestamptz,
+    lease_secs double precision,
     lease_until timestamptz
 );
 COMMENT ON TABLE meta IS 'Who leads, and how far the committed history goes. One row. Whoever can read it can act as a replica.';
@@ -20,7 +21,8 @@ COMMENT ON COLUMN meta.connection IS 'The one connection of the leader that may 
 COMMENT ON COLUMN meta.batch IS 'How many batches have been committed';
 COMMENT ON COLUMN meta.sequence IS 'Highest fencing token given out';
 COMMENT ON COLUMN meta.leader_link_token IS 'Secret: what replicas show to the leader';
-COMMENT ON COLUMN meta.lease_until IS 'When others may claim, by the clock of the database; null once the leader has resigned';
+COMMENT ON COLUMN meta.lease_secs IS 'Others may claim once they have seen this row unchanged for so long';
+COMMENT ON COLUMN meta.lease_until IS 'Roughly when that is, for people, by the clock of the database; null once the leader has resigned';
 INSERT INTO meta (format, epoch, connection, batch) VALUES (1, 0, 0, 0);
 
 CREATE TABLE locks (
