@@ -78,7 +78,7 @@ class Postgres:
     def is_there():
         return True
 
-    def __init__(self, lab, directory):
+    def __init__(self, lab, directory, clock=None):
         installed = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
         directory_of_programs = os.environ.get("LEASEHOLD_TEST_POSTGRES") or (installed or [""])[-1]
         self.program = shutil.which(pathlib.Path(directory_of_programs) / "postgres")
@@ -86,6 +86,7 @@ class Postgres:
             raise SystemExit("PostgreSQL is missing: install postgresql, or set LEASEHOLD_TEST_POSTGRES to the "
                              "directory of its programs")
         self.host = lab.host("db")
+        self.hosts, self.clock = [self.host], clock
         self.data, self.log = directory / "db", directory / "db.log"
         # The server refuses to run as root.
         self.user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
@@ -101,9 +102,18 @@ class Postgres:
 
     def start(self):
         self.process = self.host.start(
-            [self.program, "-D", str(self.data), "-h", "0.0.0.0", "-k", str(self.data)], self.log, user=self.user)
+            [self.program, "-D", str(self.data), "-h", "0.0.0.0", "-k", str(self.data)], self.log,
+            self.clock.environment() if self.clock else None, self.user)
         ready = pathlib.Path(self.program).with_name("pg_isready")
         until("PostgreSQL is ready", lambda: answers(self.host, str(ready), "-h", "127.0.0.1"))
+
+    def now(self):
+        """Seconds since 1970, by its clock."""
+        psql = pathlib.Path(self.program).with_name("psql")
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.host.space, psql, "-h", "127.0.0.1", "-U", "postgres", "-Atc",
+             "SELECT extract(epoch FROM clock_timestamp())"], check=True, capture_output=True, text=True)
+        return float(done.stdout)
 
     def url(self):
         return f"postgres://postgres@{self.host.address('back')}/postgres"
@@ -131,6 +141,7 @@ class Datastore:
         program = find("Google's Datastore emulator", self.variable, self.default,
                        "google-cloud-cli-datastore-emulator")
         self.host = lab.host("ds")
+        self.hosts = [self.host]
         self.command = [program, "start", "--host=0.0.0.0", "--port=8081", "--testing",
                         "--firestore_in_datastore_mode"]
         self.log = directory / "ds.log"

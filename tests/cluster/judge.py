@@ -80,6 +80,12 @@ def violations(entries):
     return found
 
 
+def damage(logs):
+    """What replicas found in the store that nobody can have been told: a promise is broken there already."""
+    lines = [line for log in logs if log.exists() for line in log.read_text().splitlines()]
+    return [f"damaged: {line}" for line in lines if "the store cannot be used" in line]
+
+
 def longest_gap(entries, begin, end):
     """The longest time without any clear answer between two moments, in seconds."""
     times = [begin] + [e["at"] for e in entries if e["kind"] == "answer" and begin <= e["at"] <= end] + [end]

@@ -16,6 +16,9 @@ import time
 NETS = {"front": "10.77.0", "back": "10.78.0"}
 
 
+NOBODY = "02:00:00:00:00:00"
+
+
 def ip(*words):
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
 
@@ -46,15 +49,35 @@ class Host:
     def plug(self, net):
         ip("-n", self.lab.switch, "link", "set", f"{net[0]}{self.number}", "up")
 
+    def mute(self, net):
+        """What it sends to others on a net goes to nobody, and is sent again and again; it still hears them."""
+        for other in self.lab.hosts:
+            ip("-n", self.space, "neigh", "replace", other.address(net), "lladdr", NOBODY, "dev", f"{net}0",
+               "nud", "permanent")
+
+    def unmute(self, net):
+        for other in self.lab.hosts:
+            ip("-n", self.space, "neigh", "del", other.address(net), "dev", f"{net}0")
+
+    def unsent(self, net, others):
+        """How many bytes its connections to others on a net have sent that have not arrived, as far as it knows."""
+        done = subprocess.run(["ip", "netns", "exec", self.space, "ss", "-Htn", "state", "established"],
+                              check=True, capture_output=True, text=True)
+        rows = [line.split() for line in done.stdout.splitlines()]
+        addresses = {other.address(net) for other in others}
+        return sum(int(row[1]) for row in rows if row[3].rsplit(":", 1)[0] in addresses)
+
     def start(self, command, log, env=None, user=None):
         """A process on this host, in a group of its own; its output goes to `log`."""
         words = ["ip", "netns", "exec", self.space]
         if user:
             words += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        # Only the program itself has it: what libfaketime makes belongs to the user who made it.
+        words += ["env", *(f"{name}={value}" for name, value in (env or {}).items())]
         output = open(log, "ab")
         process = subprocess.Popen(
             [*words, *command], stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={**os.environ, **(env or {})}, start_new_session=True,
+            start_new_session=True,
         )
         output.close()
         started = Process(process)

@@ -4,6 +4,8 @@ down what they were told. Run inside a namespace; ends at SIGTERM, or when its t
 
     load.py JOURNAL SECONDS HOST:PORT…
 
+At SIGUSR1 they settle: each worker takes one more hold and keeps it, with refreshes, until the end.
+
 Every request that gets no clear answer (no connection, a timeout, 503) is sent again, to another replica and
 with the same Idempotency-Key, until there is one. So whatever stands in the journal is what the service said.
 """
@@ -24,8 +26,10 @@ SHARED_LOCKS = 2
 TIMEOUT_SECONDS = 10
 KEPT_SECONDS = 30
 PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS_ONCE_SETTLED = 1.0
 
 stopped = threading.Event()
+settled = threading.Event()
 
 
 class Journal:
@@ -51,7 +55,8 @@ class Client:
         try:
             if self.connection is None or self.random.random() < 0.1:
                 replica = self.random.choice(self.replicas)
-                self.connection = http.client.HTTPConnection(replica, timeout=PATIENCE_SECONDS)
+                patience = PATIENCE_SECONDS_ONCE_SETTLED if settled.is_set() else PATIENCE_SECONDS
+                self.connection = http.client.HTTPConnection(replica, timeout=patience)
             self.connection.request(method, target, headers=headers)
             reply = self.connection.getresponse()
             return reply.status, json.loads(reply.read())
@@ -85,6 +90,9 @@ def path(lock, mode, process):
 def work(number, replicas, journal):
     client = Client(replicas, journal, number)
     while not stopped.is_set():
+        if settled.is_set():
+            keep(client, "settled", f"keeper-{number}")
+            return
         lock = client.random.choice(
             [f"exclusive-{n}" for n in range(EXCLUSIVE_LOCKS)] + [f"shared-{n}" for n in range(SHARED_LOCKS)]
         )
@@ -114,35 +122,43 @@ def work(number, replicas, journal):
             journal.note("surprise", asked="release", lock=lock, mode=mode, process=process, body=body)
 
 
-def keep(replicas, journal):
-    """Holds one lock throughout, with refreshes."""
-    client = Client(replicas, journal, 1_000)
-    target = path("kept", "write", "keeper")
-    status, body, *_ = client.ask("PUT", f"{target}?timeout_seconds={KEPT_SECONDS}")
+def keep(client, lock, process):
+    """Holds one lock until the end, with refreshes."""
+    journal, target = client.journal, path(lock, "write", process)
+    answer = client.ask("PUT", f"{target}?timeout_seconds={KEPT_SECONDS}", lambda: not stopped.is_set())
+    if answer is None:
+        return
+    status, body, first, sent, received = answer
     if status != 200:
-        journal.note("surprise", asked="keep", body=body)
+        journal.note("surprise", asked="keep", lock=lock, process=process, body=body)
         return
     token = body["fencing_token"]
+    journal.note("grant", lock=lock, mode="write", process=process, token=token, first=first, sent=sent,
+                 received=received, safe_for_ms=body["safe_for_ms"], waited_ms=body["waited_ms"])
+    journal.note(lock)
     while not stopped.wait(0.2):
         query = f"timeout_seconds={KEPT_SECONDS}&fencing_token={token}"
         answer = client.ask("PUT", f"{target}/refresh?{query}", lambda: not stopped.is_set())
         if answer and answer[0] != 200:
-            journal.note("surprise", asked="refresh", body=answer[1])
+            journal.note("surprise", asked="refresh", lock=lock, process=process, body=answer[1])
             return
 
 
 def main():
     journal, seconds, replicas = Journal(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGUSR1, lambda *_: settled.set())
     client = Client(replicas, journal, 2_000)
     locks = [f"exclusive-{n}?is_exclusive=true" for n in range(EXCLUSIVE_LOCKS)]
-    locks += [f"shared-{n}" for n in range(SHARED_LOCKS)] + ["kept?is_exclusive=true"]
+    locks += [f"shared-{n}" for n in range(SHARED_LOCKS)] + ["kept?is_exclusive=true", "settled"]
     for lock in locks:
         client.ask("POST", f"/v1/distributed_lock/{lock}")
     threads = [threading.Thread(target=work, args=(n, replicas, journal)) for n in range(WORKERS)]
-    threads.append(threading.Thread(target=keep, args=(replicas, journal)))
+    threads.append(threading.Thread(target=keep, args=(Client(replicas, journal, 1_000), "kept", "keeper")))
     for thread in threads:
         thread.start()
+    for _ in range(WORKERS):
+        journal.note("worker")
     journal.note("ready")
     stopped.wait(seconds)
     stopped.set()

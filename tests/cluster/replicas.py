@@ -10,16 +10,18 @@ PORT = 8000
 
 
 class Replica:
-    def __init__(self, lab, program, engine, directory, number):
-        self.host = lab.host(f"r{number}")
+    def __init__(self, lab, program, engine, directory, number, clock=None):
+        self.host, self.clock = lab.host(f"r{number}"), clock
         self.program, self.engine = program, engine
         self.log = directory / f"replica-{number}.log"
         self.address = f"{self.host.address('front')}:{PORT}"
         self.link = f"{self.host.address('back')}:{PORT}"
         self.process = None
 
-    def start(self, env=None):
-        environment = {"LEASEHOLD_API_KEY": KEY, **getattr(self.engine, "environment", dict)(), **(env or {})}
+    def start(self):
+        environment = {"LEASEHOLD_API_KEY": KEY, **getattr(self.engine, "environment", dict)()}
+        if self.clock:
+            environment.update(self.clock.environment())
         self.process = self.host.start(
             [self.program, "serve", "--store", self.engine.url(), "--listen", f"0.0.0.0:{PORT}",
              "--advertise", self.link, "--lease-seconds", str(LEASE_SECONDS),
@@ -43,8 +45,8 @@ KEY = "a-key-for-the-cluster-tests"
 
 
 class Replicas:
-    def __init__(self, lab, program, engine, directory):
-        self.all = [Replica(lab, program, engine, directory, number) for number in range(3)]
+    def __init__(self, lab, program, engine, directory, clocks=(None, None, None)):
+        self.all = [Replica(lab, program, engine, directory, number, clock) for number, clock in enumerate(clocks)]
         for replica in self.all:
             replica.start()
         for replica in self.all:
@@ -53,10 +55,10 @@ class Replicas:
     def addresses(self):
         return [replica.address for replica in self.all]
 
-    def cluster(self):
-        """What `GET /v1/cluster` says, of whichever replica answers first."""
+    def cluster(self, without=None):
+        """What `GET /v1/cluster` says, of whichever replica answers first, but for one."""
         for replica in self.all:
-            if replica.process.is_running():
+            if replica.process.is_running() and replica is not without:
                 found = replica.get("/v1/cluster")
                 if found and "leader" in found:
                     return found
@@ -64,8 +66,17 @@ class Replicas:
 
     def leader(self):
         """The replica that leads, once one does."""
-        found = until("somebody leads", self.cluster)
-        return next(replica for replica in self.all if replica.link == found["leader"]["address"])
+        return self.named(until("somebody leads", self.cluster))
+
+    def leader_after(self, last):
+        """The one that leads next, as the others say."""
+        def next_leader():
+            found = self.cluster(without=last)
+            return found and found["leader"]["address"] != last.link and found
+        return self.named(until("another leads", next_leader))
+
+    def named(self, cluster):
+        return next(replica for replica in self.all if replica.link == cluster["leader"]["address"])
 
     def followers(self):
         leader = self.leader()

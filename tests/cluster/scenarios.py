@@ -4,8 +4,10 @@ In all of them: no two holds that exclude each other overlap, nothing acknowledg
 unclear answers say so, and the service is back soon enough (`judge.py`).
 """
 
+import datetime
 import time
 
+from clocks import HOUR
 from lab import until
 from replicas import LEASE_SECONDS
 
@@ -14,6 +16,8 @@ UNPLANNED_SECONDS = 2 * LEASE_SECONDS
 # A leader that is asked to stop hands over. It takes about a tenth of a second; the bound leaves room for a build
 # without optimization on a machine that others use too.
 PLANNED_SECONDS = 1.0
+# A wall clock that is set changes nothing. This leaves room for a machine that others use too.
+STEP_SECONDS = 1.0
 
 
 class Outcome:
@@ -21,6 +25,15 @@ class Outcome:
 
     def __init__(self, began, ended, allowed_gap):
         self.began, self.ended, self.allowed_gap = began, ended, allowed_gap
+
+
+def with_clocks(*ahead, engines=None, of_engine=False):
+    """Replicas with wall clocks that can be set, so many seconds ahead; and the engine with one, if so. Only on
+    some engines, if so."""
+    def mark(scenario):
+        scenario.clocks, scenario.engines, scenario.has_engine_clock = ahead, engines, of_engine
+        return scenario
+    return mark
 
 
 def leader_killed(cluster, engine):
@@ -89,6 +102,74 @@ def rolling_restart(cluster, engine):
     return Outcome(began, time.monotonic(), PLANNED_SECONDS)
 
 
+def assert_the_leader_has_this_clock(cluster, clock):
+    kept = until("there is an answer", lambda: cluster.leader().get("/v1/distributed_lock/kept"))
+    expires_at = kept["write_process_list"][0]["expires_at"]
+    clock.assert_shows(datetime.datetime.fromisoformat(expires_at).timestamp(), time.time() + 30)
+
+
+@with_clocks(0, 3 * HOUR, -3 * HOUR)
+def clocks_skewed(cluster, engine):
+    """Wall clocks are three hours apart from the start, and each leads in turn."""
+    outcomes = []
+    for _ in cluster.all:
+        assert_the_leader_has_this_clock(cluster, cluster.leader().clock)
+        outcomes.append(leader_killed(cluster, engine))
+    return Outcome(outcomes[0].began, outcomes[-1].ended, UNPLANNED_SECONDS)
+
+
+@with_clocks(0, 0, 0)
+def clocks_stepped(cluster, engine):
+    """The leader's wall clock is set forward and back, and those of the others the other way. Nobody notices."""
+    leader, began = cluster.leader(), time.monotonic()
+    for ahead in (2 * HOUR, -2 * HOUR, 0):
+        for replica in cluster.all:
+            replica.clock.set(ahead if replica is leader else -ahead)
+        time.sleep(LEASE_SECONDS)
+        assert_the_leader_has_this_clock(cluster, leader.clock)
+    assert cluster.leader() is leader
+    return Outcome(began, time.monotonic(), STEP_SECONDS)
+
+
+@with_clocks(None, None, None, engines=["postgres"], of_engine=True)
+def engine_clock_stepped(cluster, engine):
+    """The database's clock is set forward and back. The leader goes on; and if it dies then, the next one leads."""
+    leader, began = cluster.leader(), time.monotonic()
+    for ahead in (2 * HOUR, -2 * HOUR):
+        engine.clock.set(ahead)
+        time.sleep(LEASE_SECONDS)
+        engine.clock.assert_shows(engine.now(), time.time())
+    assert cluster.leader() is leader
+    stepped = Outcome(began, time.monotonic(), STEP_SECONDS)
+    killed = leader_killed(cluster, engine)
+    return Outcome(stepped.began, killed.ended, killed.allowed_gap)
+
+
+def batch_comes_late(cluster, engine):
+    """A batch is on its way when its leader stops, and reaches the engine when another leads. Then the one before
+    wakes up, and the other is killed, so that the next one reads what the engine has."""
+    first, began = cluster.leader(), time.monotonic()
+    first.host.mute("back")
+    time.sleep(0.3)
+    first.process.pause()
+    second = cluster.leader_after(first)
+    # So that nothing of what comes late is written over.
+    cluster.clients.settle()
+    on_its_way = lambda: first.host.unsent("back", engine.hosts)
+    assert on_its_way(), "no batch was on its way"
+    first.host.unmute("back")
+    until("what was on its way has come", lambda: not on_its_way())
+    first.process.wake()
+    time.sleep(1)
+    second.process.kill()
+    time.sleep(UNPLANNED_SECONDS + 1)
+    ended = time.monotonic()
+    assert cluster.leader() is not second
+    second.start()
+    until("the killed replica is back", second.is_ready)
+    return Outcome(began, ended, UNPLANNED_SECONDS)
+
+
 SCENARIOS = [
     leader_killed,
     leader_paused,
@@ -96,4 +177,8 @@ SCENARIOS = [
     leader_cut_off_from_clients,
     engine_lost_and_back,
     rolling_restart,
+    clocks_skewed,
+    clocks_stepped,
+    engine_clock_stepped,
+    batch_comes_late,
 ]

@@ -1,6 +1,6 @@
 //! Where time comes from.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use leasehold_core::{Mono, Now, Wall};
 
@@ -26,15 +26,24 @@ impl Clock for SystemClock {
         let mut mono = boot_time();
         let mut readings = 1;
         loop {
-            let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+            let wall = wall_time();
             let after = boot_time();
             if after.since(mono) < CLOSE || readings == READINGS {
-                return Now { mono, wall: Wall(wall.tv_sec * 1_000 + wall.tv_nsec / 1_000_000) };
+                return Now { mono, wall };
             }
             mono = after;
             readings += 1;
         }
     }
+}
+
+/// By way of the C library, so that tests can put another in its place; boot time comes from the kernel.
+fn wall_time() -> Wall {
+    let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    Wall(match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => millis(since),
+        Err(before) => -millis(before.duration()),
+    })
 }
 
 #[cfg(target_os = "linux")]

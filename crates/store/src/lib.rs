@@ -8,6 +8,9 @@
 //! - [`record`] turns rows into bytes.
 //! - [`conformance`] holds the laws that every store keeps.
 
+#[cfg(all(leasehold_unfenced, not(debug_assertions)))]
+compile_error!("a build without the fence is for tests/cluster alone");
+
 pub mod conformance;
 mod datastore;
 mod encoded;

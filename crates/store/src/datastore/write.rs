@@ -109,6 +109,10 @@ impl DatastoreStore {
             let entity = Entity { key: self.fence_key(), properties: fence.to_properties() };
             let guard = match &base {
                 None => Mutation::insert(entity),
+                // Claims and renewals, which have no rows, keep theirs.
+                Some(_) if cfg!(leasehold_unfenced) && !mutations.is_empty() => {
+                    Mutation::upsert(entity)
+                }
                 Some(version) => Mutation::update_of(version, entity),
             };
             let sent = Instant::now();

@@ -51,6 +51,9 @@ impl Term {
     }
 
     fn conditions(&self, etcd: &Etcd) -> Vec<Compare> {
+        if cfg!(leasehold_unfenced) {
+            return Vec::new();
+        }
         vec![
             unchanged(etcd.keys.leader(), self.leader_revision),
             unchanged(etcd.keys.fence(), self.fence_revision),

@@ -265,16 +265,24 @@ fn int(number: u64) -> Result<i64, Misfit> {
     i64::try_from(number).map_err(|_| format!("{number} is more than the server can hold"))
 }
 
+/// When a leader may write: no other has claimed, connected anew for it, or written since.
+const FENCE: &str = "epoch = $1::bigint AND connection = $2::bigint AND batch = $3::bigint \
+     AND lease_until IS NOT NULL";
+
+/// Always.
+const UNFENCED: &str = "($1::bigint, $2::bigint, $3::bigint) IS NOT NULL";
+
 /// Commits a batch of this shape if the fence holds, in one statement and so in one transaction: the
 /// parts that write rows are joined to the fence, and write nothing where it gives no row.
 ///
 /// Parameters: 1 epoch, 2 connection, 3 number of the batch before, 4 sequence, 5 whether to set it.
 pub(super) fn commit_sql(shape: Shape) -> String {
-    let mut sql = "WITH fence AS (UPDATE meta SET batch = batch + 1, \
+    let fence = if cfg!(leasehold_unfenced) { UNFENCED } else { FENCE };
+    let mut sql = format!(
+        "WITH fence AS (UPDATE meta SET batch = batch + 1, \
          sequence = CASE WHEN $5::boolean THEN $4::bigint ELSE sequence END \
-         WHERE only_row AND epoch = $1::bigint AND connection = $2::bigint AND batch = $3::bigint \
-         AND lease_until IS NOT NULL RETURNING 1)"
-        .to_owned();
+         WHERE only_row AND {fence} RETURNING 1)"
+    );
     let mut next = 6;
     for (kind, is_delete) in shape.parts() {
         let table = kind.table();
