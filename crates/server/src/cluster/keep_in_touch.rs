@@ -1,4 +1,4 @@
-//! Followers greet the leader now and then; a leader that leaves calls on them to elect the next one.
+//! Followers greet the leader now and then; a leader that leaves calls on one of them to be the next.
 //! Both are courtesies: without them the members of `GET /v1/cluster` are unknown, and a handover takes
 //! until the next regular try to lead.
 
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Where followers greet the leader. Between replicas only, so it is not in the documentation.
 pub(crate) const GREETING_PATH: &str = "/internal/greeting";
 
-/// Where the leader calls on followers to elect the next one.
+/// Where the leader calls on a follower to be the next one.
 pub(crate) const ELECTION_PATH: &str = "/internal/election";
 
 const X_MEMBER_ADDRESS: HeaderName = HeaderName::from_static("x-leasehold-member");
@@ -42,10 +42,13 @@ impl Cluster {
         }
     }
 
-    /// Calls on all who were in touch lately to elect the next leader, this one having resigned.
+    /// Calls on one of those who were in touch lately to lead next, this one having resigned. Several at
+    /// once would be in each other's way; if nothing comes of it, the others try soon anyway.
     pub async fn call_election(&self) {
         for member in self.members() {
-            self.post(&member.address, ELECTION_PATH, &member.link_token).await;
+            if self.post(&member.address, ELECTION_PATH, &member.link_token).await {
+                return;
+            }
         }
     }
 
@@ -78,7 +81,8 @@ impl Cluster {
         Err(Problem::new(ErrorCode::Forbidden, "this call is for the other replicas"))
     }
 
-    async fn post(&self, address: &str, path: &str, link_token: &str) {
+    /// Whether the other replica took it.
+    async fn post(&self, address: &str, path: &str, link_token: &str) -> bool {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{address}{path}"))
@@ -86,11 +90,12 @@ impl Cluster {
             .header(X_MEMBER_ADDRESS, &self.link.address)
             .header(X_MEMBER_TOKEN, &self.link.token)
             .body(Either::Right(Empty::new()));
-        let Ok(request) = request else { return };
+        let Ok(request) = request else { return false };
         match timeout(PATIENCE, self.client.request(request)).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(answer)) => return answer.status().is_success(),
             Ok(Err(error)) => tracing::debug!(%error, address, path, "a replica is not reached"),
             Err(_) => tracing::debug!(address, path, "a replica does not answer"),
         }
+        false
     }
 }

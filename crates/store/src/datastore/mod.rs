@@ -44,7 +44,7 @@
 //! | renewal | 1 | 0 | 1 |
 //! | confirmation of a lease of zero | 0 | 1 | 1 |
 //! | claim | 1 | 1 | 2 |
-//! | load of n rows | 0 | n + 2 | 3 or more: a page is up to 1,000 rows |
+//! | load of n rows | 0 | n + 1 | 2 or more: a page is up to 1,000 rows |
 //! | asking who leads | 0 | 1 | 1 |
 //!
 //! A lock and release alone is two commits, 6 entity writes (hold and sequence; hold and lock), and up to
@@ -227,9 +227,14 @@ impl Store for DatastoreStore {
         epoch: Epoch,
         visit: &mut (dyn FnMut(Row) + Send),
     ) -> Result<(), StoreError> {
+        if self.term.as_ref().is_none_or(|term| term.fence.epoch != epoch) {
+            return Err(StoreError::Fenced(epoch));
+        }
+        let scanned = rows::scan(&mut self.service, visit).await;
+        // If this term lasts now, it has lasted since its claim: nobody else wrote while the rows were
+        // read, and what is wrong with them is not a later leader's doing.
         self.check(epoch).await?;
-        rows::scan(&mut self.service, visit).await?;
-        self.check(epoch).await
+        scanned
     }
 
     async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
