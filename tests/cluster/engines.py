@@ -1,4 +1,5 @@
-"""The engines that keep the state, each on hosts of its own and started for one test."""
+"""The engines that keep the state, each on hosts of its own and started for one test. `handover_seconds` is
+how long the service may be silent when a leader on it is asked to stop."""
 
 import os
 import pathlib
@@ -27,6 +28,7 @@ class Etcd:
     """Three members, a host each."""
 
     name = "etcd"
+    handover_seconds = 0.3
 
     @staticmethod
     def is_there():
@@ -73,6 +75,7 @@ class Postgres:
     """One server."""
 
     name = "postgres"
+    handover_seconds = 0.3
 
     @staticmethod
     def is_there():
@@ -130,6 +133,9 @@ class Datastore:
     """Google's emulator of Datastore, which Debian does not have."""
 
     name = "datastore"
+    # Loading takes the most of it: the emulator gives 300 rows at a time, and its first page since it was started
+    # takes about 0.2 s, each other some 0.05 s, several times that on a busy machine.
+    handover_seconds = 1.0
     variable = "LEASEHOLD_TEST_DATASTORE_EMULATOR"
     default = "/usr/lib/google-cloud-sdk/platform/cloud-datastore-emulator/cloud_datastore_emulator"
 

