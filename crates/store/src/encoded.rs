@@ -7,8 +7,11 @@ use leasehold_core::{Batch, Row, RowKey, RowWrite};
 use crate::record::{self, RecordError};
 use crate::store::StoreError;
 
-/// A batch as bytes: what becomes of each key, `None` for gone.
-pub(crate) type EncodedBatch = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+/// The key of a row, and its value unless it is gone.
+pub(crate) type Write = (Vec<u8>, Option<Vec<u8>>);
+
+/// A batch as bytes.
+pub(crate) type EncodedBatch = Vec<Write>;
 
 pub(crate) fn encode_batch(batch: &Batch) -> Result<EncodedBatch, StoreError> {
     let encoded = |(key, write): (&RowKey, &RowWrite)| match write {

@@ -18,6 +18,7 @@ mod etcd;
 mod faulty;
 mod local;
 mod memory;
+mod pending;
 mod postgres;
 pub mod record;
 mod store;

@@ -6,7 +6,7 @@ use tonic::Code;
 use tracing::debug;
 
 use super::client::Failure;
-use super::keys::{FORMAT, LeaderValue, State, encode};
+use super::keys::{FORMAT, LeaderValue, OLDEST_FORMAT, State, encode};
 use super::term::{Term, unavailable};
 use super::wire::{
     LEASE_GRANT, LEASE_REVOKE, LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest,
@@ -20,7 +20,7 @@ use crate::store::{Epoch, StoreError};
 const ROUNDS: u32 = 3;
 
 impl Etcd {
-    /// Everything but rows and pieces, as it stands now, by etcd's own majority.
+    /// Everything but rows, log and pieces, as it stands now, by etcd's own majority.
     pub(super) async fn state(&mut self) -> Result<State, StoreError> {
         let (key, range_end) = self.keys.state();
         let request = RangeRequest { key, range_end, limit: 0, revision: 0 };
@@ -140,9 +140,9 @@ impl EtcdStore {
 
 fn check_format(state: &State) -> Result<(), StoreError> {
     match state.format {
-        None | Some(FORMAT) => Ok(()),
+        None | Some(OLDEST_FORMAT..=FORMAT) => Ok(()),
         Some(other) => Err(StoreError::Corrupt(format!(
-            "the keys in etcd are in format {other}; this version of Leasehold reads {FORMAT}"
+            "the keys in etcd are in format {other}; this version of Leasehold reads formats up to {FORMAT}"
         ))),
     }
 }

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::wire::KeyValue;
 use crate::store::{Epoch, Leader, StoreError};
 
-/// Version of the layout: which keys there are and what they mean.
-pub(super) const FORMAT: u32 = 1;
+/// Version of the layout: which keys there are and what they mean. Format 1 had no log and is otherwise
+/// the same; a claim turns it into format 2.
+pub(super) const FORMAT: u32 = 2;
+pub(super) const OLDEST_FORMAT: u32 = 1;
 
 /// The names of the keys.
 pub(super) struct Keys {
@@ -53,6 +55,17 @@ impl Keys {
 
     pub(super) fn rows(&self) -> (Vec<u8>, Vec<u8>) {
         self.below("rows")
+    }
+
+    /// A batch in the log.
+    pub(super) fn entry(&self, fence: &Fence) -> Vec<u8> {
+        let Fence { epoch, batch, .. } = fence;
+        self.named(&format!("log/{epoch:020}/{batch:020}"))
+    }
+
+    /// The whole log, in the order of the batches.
+    pub(super) fn log(&self) -> (Vec<u8>, Vec<u8>) {
+        self.below("log")
     }
 
     /// One piece of a batch that is written in pieces.
@@ -172,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn golden_values_of_format_1() {
+    fn golden_values_of_format_2() {
         let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
         let fence = Fence { epoch: 2, batch: 3, pieces: None };
         assert_eq!(text(encode(&fence).unwrap()), r#"{"epoch":2,"batch":3}"#);
@@ -204,6 +217,10 @@ mod tests {
             assert!(from <= key && key < end);
         }
         assert!(end < keys.pending().0 && end < keys.rows().0);
+        let (from, log_end) = keys.log();
+        assert!(from < keys.entry(&fence) && keys.entry(&fence) < log_end && end < from);
+        let later = Fence { epoch: 2, batch: 1, pieces: None };
+        assert!(keys.entry(&fence) < keys.entry(&later));
         assert_eq!(text(keys.rows()), ("p/rows/".to_owned(), "p/rows0".to_owned()));
         let (from, end) = keys.pieces(&fence);
         assert!(from < keys.piece(&fence, 0) && keys.piece(&fence, u32::MAX) < end);

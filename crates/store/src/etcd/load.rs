@@ -10,8 +10,8 @@ use crate::store::StoreError;
 
 /// Rows in one answer.
 const PAGE_ROWS: i64 = 1_000;
-/// Pieces in one answer: each may be as large as a request.
-pub(super) const PAGE_PIECES: i64 = 16;
+/// Entries of the log, or pieces, in one answer: each may be as large as a request.
+pub(super) const PAGE_PARTS: i64 = 16;
 
 impl Term {
     pub(super) async fn load(
@@ -20,6 +20,7 @@ impl Term {
         visit: &mut (dyn FnMut(Row) + Send),
     ) -> Result<(), StoreError> {
         self.finish(etcd).await?;
+        self.empty_log(etcd).await?;
         let moment = self.check(etcd).await?;
         let (from, end) = etcd.keys.rows();
         let prefix = from.len();

@@ -6,6 +6,7 @@
 //! {prefix}/epoch     the epoch that was given out last
 //! {prefix}/fence     the batch that was written last
 //! {prefix}/rows/…    one key for each row, with the key and the value of `crate::record`
+//! {prefix}/log/…     the latest batches, a key for each, until their rows are in place
 //! {prefix}/pending/… a batch that is too large for one transaction, until its rows are in place
 //! ```
 //!
@@ -15,7 +16,7 @@
 //!
 //! **The fence.** Every batch is one transaction, on two conditions: the leader key is the one that
 //! this claim wrote (by its revision, which a key that is written again or deleted never has again), and
-//! the fence is the one that this leader knows. It writes the rows and the next fence, all or nothing.
+//! the fence is the one that this leader knows. It writes the batch and the next fence, all or nothing.
 //! A leader that was paused or cut off can therefore not write once another has claimed, or once its
 //! lease has run out; and a batch that arrives late, after its successor, cannot be written either.
 //!
@@ -34,7 +35,7 @@
 //!
 //! `url.rs` reads the address, `client.rs` connects and says what a failed call means, `claim.rs`
 //! begins a term, `renew.rs` prolongs it, `term.rs` moves the
-//! fence, `commit.rs` writes batches, `load.rs` reads rows, `keys.rs`
+//! fence, `commit.rs` writes batches, `log.rs` gathers them, `pieces.rs` writes large ones, `load.rs` reads rows, `keys.rs`
 //! names the keys, `wire.rs` has etcd's messages.
 
 mod claim;
@@ -42,6 +43,8 @@ mod client;
 mod commit;
 mod keys;
 mod load;
+mod log;
+mod pieces;
 mod renew;
 mod term;
 mod url;

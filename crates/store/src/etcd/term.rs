@@ -8,6 +8,7 @@ use super::keys::{Fence, Seen, State, encode};
 use super::wire::{
     Compare, KeyValue, RequestOp, TXN, TxnRequest, TxnResponse, get, put, unchanged,
 };
+use crate::pending::Pending;
 use crate::store::{Epoch, StoreError};
 
 pub(super) struct Term {
@@ -19,6 +20,8 @@ pub(super) struct Term {
     pub(super) leader_revision: i64,
     pub(super) fence: Fence,
     pub(super) fence_revision: i64,
+    /// What stands in the log, once that has been read.
+    pub(super) pending: Option<Pending>,
     /// The number that was used last.
     batch: u64,
 }
@@ -31,6 +34,7 @@ impl Term {
             leader_revision,
             fence: fence.value,
             fence_revision: fence.revision,
+            pending: None,
             batch: 0,
         }
     }

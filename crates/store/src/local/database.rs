@@ -8,9 +8,9 @@ use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy, PinningPol
 use fjall::{AbstractTree, Keyspace, KeyspaceCreateOptions, PersistMode};
 
 use super::fence::{FENCE_KEY, FORMAT, FORMAT_KEY, Fence, encode_fence, encode_format};
-use super::pending::Write;
 use super::retired::Retired;
 use super::trouble::Trouble;
+use crate::encoded::Write;
 
 const TABLE: &str = "rows";
 const LOG_PREFIX: &[u8] = b"log/";

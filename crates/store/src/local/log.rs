@@ -5,7 +5,7 @@
 //! that makes a file grow, as the database's own journal does.
 //!
 //! An entry is its length (4 bytes, little endian), the fence (`fence.rs`), the list of writes
-//! (`pending.rs`) and the checksum of all that. Entries follow each other from the start of the file; once the database has their rows, the
+//! (`crate::pending`) and the checksum of all that. Entries follow each other from the start of the file; once the database has their rows, the
 //! next one goes to the start again. What is left of earlier rounds ends the reading: an entry counts if
 //! it is of the epoch that the database has, which a claim raises, and of the batch that comes next.
 
@@ -17,8 +17,9 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use super::fence::{FENCE_BYTES, Fence, decode_fence, encode_fence};
-use super::pending::{Write, list_writes, read_writes};
 use super::trouble::Trouble;
+use crate::encoded::Write;
+use crate::pending::{list_writes, read_writes};
 use crate::record::{CHECKSUM_BYTES, RecordError, seal, unseal};
 
 /// Length of the file. A batch that does not fit into what is left goes to the database directly.

@@ -15,10 +15,10 @@ use super::fence::{
 };
 use super::log::Log;
 use super::opened::Opened;
-use super::pending::Pending;
 use super::trouble::{Trouble, guarded};
 use super::witness::{Acknowledged, Witness};
-use crate::record::RecordError;
+use crate::pending::{Pending, read_writes};
+use crate::record::{RecordError, unseal};
 
 const DATABASE: &str = "fjall";
 /// The database while it is being made: under its own name it is complete.
@@ -155,7 +155,9 @@ fn open_log(dir: &Path, format: u32, database: Database) -> Result<Opened, Troub
         File::open(dir)?.sync_all()?;
         for row in database.log_rows() {
             let (key, value) = row?;
-            pending.add_log_row(&key, &value)?;
+            pending.add(read_writes(&key, unseal(&key, &value)?)?);
+            // The row itself goes with the next write.
+            pending.add([(key, None)]);
         }
     } else if !path.try_exists()? {
         return Err(Trouble::Damaged(format!("the file {LOG:?} is missing")));

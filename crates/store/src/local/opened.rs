@@ -6,11 +6,20 @@ use super::contents::Contents;
 use super::database::Database;
 use super::fence::{FORMAT, FORMAT_KEY, Fence, encode_format};
 use super::log::Log;
-use super::pending::{Pending, Write};
 use super::trouble::Trouble;
 use super::witness::Witness;
+use crate::encoded::Write;
+use crate::pending::Pending;
 use crate::record;
 use crate::store::Epoch;
+
+/// Batches that are pending at most. The more, the more often one row stands for many writes, and the
+/// longer the commit that puts all of them in their places.
+const MAX_BATCHES: usize = 64;
+
+/// Rows that are pending at most, but for those of the last batch, so that no caller waits much longer
+/// than a millisecond for them.
+const MAX_ROWS: usize = 1_024;
 
 /// A directory that holds all that was acknowledged, as far as its fence can tell.
 pub(super) struct Opened {
@@ -47,7 +56,8 @@ impl Opened {
         let mut fence = self.fence;
         fence.batch += 1;
         fence.summary = contents.summary();
-        let is_logged = !self.pending.is_full() && self.log.append(&fence, &writes)?;
+        let is_full = self.pending.batches() >= MAX_BATCHES || self.pending.rows() >= MAX_ROWS;
+        let is_logged = !is_full && self.log.append(&fence, &writes)?;
         self.pending.add(writes);
         if !is_logged {
             self.database.write(self.pending.take(), &fence)?;

@@ -25,8 +25,17 @@ pub(crate) fn must_post(port: u16, path: &str, body: &str) -> String {
 
 /// How many pieces of batches stand in `leasehold/pending/`.
 pub(crate) fn pieces(port: u16) -> u64 {
-    let range = r#"{"key":"bGVhc2Vob2xkL3BlbmRpbmcv","range_end":"bGVhc2Vob2xkL3BlbmRpbmcw","count_only":true}"#;
-    let answer = must_post(port, "/v3/kv/range", range);
+    count(port, "bGVhc2Vob2xkL3BlbmRpbmcv", "bGVhc2Vob2xkL3BlbmRpbmcw")
+}
+
+/// How many batches stand in `leasehold/log/`.
+pub(crate) fn log_entries(port: u16) -> u64 {
+    count(port, "bGVhc2Vob2xkL2xvZy8=", "bGVhc2Vob2xkL2xvZzA=")
+}
+
+fn count(port: u16, from: &str, end: &str) -> u64 {
+    let range = format!(r#"{{"key":"{from}","range_end":"{end}","count_only":true}}"#);
+    let answer = must_post(port, "/v3/kv/range", &range);
     // A count of zero is left out.
     let Some((_, count)) = answer.split_once(r#""count":""#) else { return 0 };
     count.split('"').next().unwrap().parse().unwrap()

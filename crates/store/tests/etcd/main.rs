@@ -4,6 +4,7 @@
 mod access;
 mod gateway;
 mod late;
+mod log;
 mod outages;
 mod pieces;
 mod proxy;

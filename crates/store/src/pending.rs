@@ -1,66 +1,54 @@
 //! What the last batches wrote, before each row goes to its own place.
 //!
-//! To put a row in its place the database looks for it among some hundred thousand others, and most rows
-//! do not stay as they are for long: a hold is given back, a lock is dated anew. So a batch is made
-//! durable by the log (`log.rs`), and only what some batches together come to is written row by row, in
-//! one piece.
+//! To put a row in its place costs a store more than all else, and most rows do not stay as they are for
+//! long: a hold is given back, a lock is dated anew. So some stores make a batch durable by an entry in
+//! a log, and only what some batches together come to is written row by row, in one piece.
 
 use std::collections::BTreeMap;
 
-use crate::record::{RecordError, printable, unseal};
-
-/// Batches whose writes are pending at most. The more, the more often one row stands for many writes,
-/// and the longer the commit that puts all of them in their places.
-const MAX_BATCHES: usize = 64;
-
-/// Rows that are pending at most, so that no caller waits much longer than a millisecond for them.
-const MAX_ROWS: usize = 1_024;
+use crate::encoded::Write;
+use crate::record::{RecordError, printable};
 
 /// Length of the value of a row that is gone.
 const GONE: u32 = u32::MAX;
 
-/// The key of a row, and its value unless it is gone.
-pub(super) type Write = (Vec<u8>, Option<Vec<u8>>);
-
-/// The writes that the database does not have yet.
+/// The writes that are in a log alone.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     batches: usize,
 }
 
 impl Pending {
     /// Takes the writes of a batch.
-    pub(super) fn add(&mut self, writes: impl IntoIterator<Item = Write>) {
+    pub(crate) fn add(&mut self, writes: impl IntoIterator<Item = Write>) {
         self.rows.extend(writes);
         self.batches += 1;
     }
 
-    /// Takes a batch that format 2 kept as a row of the database; that row is gone with the next write.
-    pub(super) fn add_log_row(&mut self, key: &[u8], value: &[u8]) -> Result<(), RecordError> {
-        self.add(read_writes(key, unseal(key, value)?)?);
-        self.rows.insert(key.to_vec(), None);
-        Ok(())
+    /// How many batches it is made of.
+    pub(crate) fn batches(&self) -> usize {
+        self.batches
     }
 
-    /// Whether it is time to put the rows in their places.
-    pub(super) fn is_full(&self) -> bool {
-        self.batches >= MAX_BATCHES || self.rows.len() >= MAX_ROWS
+    /// How many rows they wrote.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.batches == 0
     }
 
     /// What it all comes to.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = Write> + use<> {
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Write> + use<> {
         std::mem::take(self).rows.into_iter()
     }
 }
 
 /// Lists writes: length of the key (2 bytes), key, length of the value (4 bytes, all ones if the row is
 /// gone), value. Lengths are little endian.
-pub(super) fn list_writes(writes: &[Write], list: &mut Vec<u8>) {
+pub(crate) fn list_writes(writes: &[Write], list: &mut Vec<u8>) {
     let mut part = |length: &[u8], part: &[u8]| {
         list.extend_from_slice(length);
         list.extend_from_slice(part);
@@ -75,7 +63,7 @@ pub(super) fn list_writes(writes: &[Write], list: &mut Vec<u8>) {
 }
 
 /// Reads such a list; `name` says in an error whose it is.
-pub(super) fn read_writes(name: &[u8], mut list: &[u8]) -> Result<Vec<Write>, RecordError> {
+pub(crate) fn read_writes(name: &[u8], mut list: &[u8]) -> Result<Vec<Write>, RecordError> {
     let mut writes = Vec::new();
     while !list.is_empty() {
         writes.push(read_write(&mut list).ok_or_else(|| RecordError::Malformed {
@@ -99,7 +87,6 @@ fn read_write(rest: &mut &[u8]) -> Option<Write> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::seal;
 
     fn writes() -> Vec<Write> {
         vec![(b"a".to_vec(), Some(b"xyz".to_vec())), (b"bc".to_vec(), None)]
@@ -128,22 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn i2_log_rows_of_format_2_come_to_their_writes_and_go() {
+    fn i2_of_two_writes_of_a_row_the_later_counts() {
         let mut pending = Pending::default();
-        let mut later = Vec::new();
-        list_writes(&[(b"a".to_vec(), None)], &mut later);
-        for (key, mut value) in [(b"log/1", listed()), (b"log/2", later)] {
-            seal(key, &mut value);
-            pending.add_log_row(key, &value).unwrap();
-        }
-        let gone: Vec<Vec<u8>> = pending
-            .take()
-            .map(|(key, value)| {
-                assert_eq!(value, None);
-                key
-            })
-            .collect();
-        assert_eq!(gone, [&b"a"[..], b"bc", b"log/1", b"log/2"]);
+        pending.add(writes());
+        pending.add([(b"a".to_vec(), None)]);
+        assert_eq!((pending.batches(), pending.rows()), (2, 2));
+        let all: Vec<Write> = pending.take().collect();
+        assert_eq!(all, [(b"a".to_vec(), None), (b"bc".to_vec(), None)]);
         assert!(pending.is_empty());
     }
 }
