@@ -26,15 +26,16 @@ pub(crate) enum TransferError {
     Open(#[from] StoreOpenError),
     #[error(
         "the replica at {} leads (epoch {}): stop every replica that serves from this store, then try \
-         again. One that crashed leads until its lease has run out ({LEASE_SECS} s for an export or \
-         import)",
+         again. One that crashed leads until its lease has run out; an export or import that was killed, \
+         for {LEASE_SECS} s",
         .0.address, .0.epoch.0
     )]
     Led(Box<Leader>),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error(
-        "somebody else has begun to lead the store meanwhile: stop every replica, then try again"
+        "the lead was lost meanwhile: another replica leads (stop them all), or reading took longer than \
+         the lease (give a longer --lease-seconds, up to 300); then try again"
     )]
     Overtaken,
     #[error("stopped by {0}")]

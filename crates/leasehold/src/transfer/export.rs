@@ -22,7 +22,8 @@ use crate::config::{Settings, StoreChoice, StoreFlags};
 #[command(after_help = "\
 Stop the service first. While a replica leads, nothing is exported and nothing is disturbed; the
 data directory of a running server is refused as being in use. A leader that crashed counts as
-one until its lease has run out: give --lease-seconds as the service has it.
+one until its lease has run out: give --lease-seconds as the service has it. Instances that lead on
+demand have no lead that could be seen: make sure that none runs.
 
 The export has all locks, holds, past holds, remembered releases, API keys (only their hashes)
 and the highest fencing token, one JSON object a line. Its last line has a checksum, so that
@@ -130,6 +131,8 @@ async fn write_rows<W: Write + Send>(
         progress.add(1);
     };
     store.load(epoch, &mut visit).await.map_err(while_leading)?;
+    // Who led meanwhile may have granted what is not among these rows.
+    store.renew(epoch).await.map_err(while_leading)?;
     if let Some(error) = failed {
         return Err(error);
     }

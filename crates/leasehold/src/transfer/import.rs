@@ -20,8 +20,10 @@ use crate::config::{Settings, StoreFlags};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The store must be empty, and nobody may have served from it: even one start of the service makes
-an API key. The whole file is checked before anything is written: one that was cut off or changed,
-or whose rows contradict each other, is refused, with the number of the line.
+an API key. Instances that lead on demand have no lead that could be seen: make sure that none runs.
+
+The whole file is checked before anything is written: one that was cut off or changed, or whose
+rows contradict each other, is refused, with the number of the line.
 
 An import that was broken off leaves a store that nobody serves from. Run it again: it clears the
 store and begins anew.

@@ -14,8 +14,8 @@ use crate::config::Settings;
 use crate::signals::Signals;
 use crate::store;
 
-/// Long, because nobody can renew it while all rows are read. It is given back at the end, and after a
-/// crash nobody can serve for so long.
+/// At least so long, because nobody can renew it while all rows are read. It is given back at the end,
+/// and after a crash nobody can serve for so long.
 pub(super) const LEASE_SECS: u64 = 60;
 
 /// Beyond the lease of a service that may have crashed: no look at the store takes longer.
@@ -29,14 +29,14 @@ pub(super) async fn leading(
     address: &str,
     work: impl AsyncFnOnce(&mut dyn Store, Epoch) -> Result<(), TransferError>,
 ) -> Result<(), TransferError> {
+    let lease_of_service = Duration::from_secs(settings.lease_seconds.value.get().into());
     let candidate = Candidate {
         address: address.to_owned(),
-        lease: Duration::from_secs(LEASE_SECS),
+        lease: lease_of_service.max(Duration::from_secs(LEASE_SECS)),
         // Nobody is let in by it, as nobody listens.
         link_token: "none".to_owned(),
     };
     let mut store = store::open(settings, candidate).await?;
-    let lease_of_service = Duration::from_secs(settings.lease_seconds.value.get().into());
     let epoch = claim(&mut *store, lease_of_service + GRACE).await?;
     let done = if settings.store.value.is_shared() {
         let stopped = stop_signal().map_err(TransferError::NoSignals)?;
@@ -49,7 +49,7 @@ pub(super) async fn leading(
         work(&mut *store, epoch).await
     };
     if let Err(error) = store.resign(epoch).await {
-        warn!(%error, "could not give the lead back; it ends by itself within {LEASE_SECS} s");
+        warn!(%error, "could not give the lead back; if it lasts, it ends by itself with its lease");
     }
     done
 }

@@ -13,7 +13,8 @@
 //! prints. A file that was cut off or changed is therefore noticed.
 //!
 //! **Who serves.** Both verbs lead the store while they work (`lead.rs`), so that nothing changes under
-//! them. They never take the lead from a replica that has it.
+//! them. They never take the lead from a replica that has a lease; one that leads on demand has none, and
+//! gives way for so long.
 //!
 //! **Half an import is no store.** An import checks the whole file first, with the same code that checks
 //! a store's rows before they are served. It then writes a row that says that an import has begun, in the

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tokio::runtime::Runtime;
 
 use super::{Desk, Place, acquire, ask, assert_refused, filled};
 use crate::support::{Server, eventually};
@@ -115,6 +116,57 @@ fn after_a_crash_an_export_waits_for_the_end_of_the_lease() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
+/// Somebody who keeps the table of holds to themselves, so that others stand still in the middle of
+/// reading all rows.
+struct Person {
+    runtime: Runtime,
+    client: tokio_postgres::Client,
+}
+
+impl Person {
+    fn who_keeps_holds(server: &postgres::Server, schema: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let url = server.url(schema).replace(&format!("?schema={schema}"), "");
+        let client = runtime.block_on(async {
+            let connecting = tokio_postgres::connect(&url, tokio_postgres::NoTls);
+            let (client, connection) = connecting.await.unwrap();
+            tokio::spawn(connection);
+            client
+        });
+        let person = Self { runtime, client };
+        person.says(&format!("BEGIN; LOCK TABLE {schema}.holds"));
+        person
+    }
+
+    fn says(&self, sql: &str) {
+        self.runtime.block_on(self.client.batch_execute(sql)).unwrap();
+    }
+
+    fn lets_go(&self) {
+        self.says("COMMIT");
+    }
+}
+
+/// Who led meanwhile may have granted what is not in the file: it must not pass for the whole.
+#[test]
+fn i3_an_export_that_lost_the_lead_is_none() {
+    let desk = Desk::new();
+    let server = postgres::Server::shared();
+    let schema = postgres::fresh_schema();
+    let place = Place::shared(server.url(&schema));
+    let replica = place.launch().start();
+    acquire(&replica, "a", "p");
+    assert_eq!(replica.terminate().code, Some(0));
+    let person = Person::who_keeps_holds(&server, &schema);
+    let export = place.spawn(&["export", "--output", &desk.name("file")]);
+    eventually(Duration::from_secs(20), "the file", || desk.path("file").exists().then_some(()));
+    // As if its lease had run out and another replica had claimed.
+    person.says(&format!("UPDATE {schema}.meta SET epoch = epoch + 1"));
+    person.lets_go();
+    assert_refused(&export.ended(), &["the lead was lost meanwhile"]);
+    assert!(!desk.path("file").exists());
+}
+
 /// A signal gives the lead back and leaves no file.
 #[test]
 fn an_export_that_is_interrupted_gives_the_lead_back() {
@@ -125,24 +177,14 @@ fn an_export_that_is_interrupted_gives_the_lead_back() {
     let replica = place.launch().start();
     acquire(&replica, "a", "p");
     assert_eq!(replica.terminate().code, Some(0));
-    // A person keeps the table to themselves, so that the signal comes in the middle of reading it.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let url = server.url(&schema).replace(&format!("?schema={schema}"), "");
-    let person = runtime.block_on(async {
-        let (person, connection) =
-            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        let locked = format!("BEGIN; LOCK TABLE {schema}.holds");
-        person.batch_execute(&locked).await.unwrap();
-        person
-    });
+    let person = Person::who_keeps_holds(&server, &schema);
     let export = place.spawn(&["export", "--output", &desk.name("file")]);
     eventually(Duration::from_secs(20), "the file", || desk.path("file").exists().then_some(()));
     export.signal(Signal::INT);
     eventually(Duration::from_secs(20), "the end of the file", || {
         (!desk.path("file").exists()).then_some(())
     });
-    runtime.block_on(person.batch_execute("ROLLBACK")).unwrap();
+    person.lets_go();
     assert_refused(&export.ended(), &["stopped by SIGINT"]);
     place.export(&desk.name("file"));
 }
