@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT: the first asks for an orderly stop, the second ends the process at once.
+//! SIGTERM and SIGINT: the first asks for an orderly stop, the second ends the process at once. SIGHUP
+//! asks to look at the files of TLS.
 
 use std::io;
 use std::process;
@@ -9,7 +10,12 @@ use tracing::warn;
 /// The exit status after a second signal, as shells count an interrupted process.
 const INTERRUPTED: i32 = 130;
 
-/// Both signals, from the moment of [`Signals::listen`] on.
+/// SIGHUP, which without this ends the process.
+pub(crate) fn hangups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// SIGTERM and SIGINT, from the moment of [`Signals::listen`] on.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,

@@ -29,6 +29,7 @@ mod request_id;
 mod router;
 mod settings;
 mod state;
+pub mod tls;
 mod wire;
 
 pub use cluster::{Cluster, Link};

@@ -11,6 +11,8 @@ pub use metrics_exporter_prometheus::PrometheusHandle as MetricsHandle;
 pub(crate) const REQUESTS: &str = "leasehold_http_requests_total";
 pub(crate) const REQUEST_SECONDS: &str = "leasehold_http_request_seconds";
 pub(crate) const REFUSALS: &str = "leasehold_refusals_total";
+pub(crate) const FAILED_HANDSHAKES: &str = "leasehold_tls_failed_handshakes_total";
+pub(crate) const CERTIFICATE_EXPIRES: &str = "leasehold_tls_certificate_expires_seconds";
 
 /// From a request that touches only memory, over one that waits for a slow disk, to the longest wait in
 /// line.
@@ -44,6 +46,12 @@ fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time to answer a request, by route.");
     describe_counter!(REFUSALS, "Requests refused, by the code of the refusal.");
+    describe_counter!(FAILED_HANDSHAKES, "Connections that did not come to terms on TLS.");
+    describe_gauge!(
+        CERTIFICATE_EXPIRES,
+        Unit::Seconds,
+        "End of the validity of the certificate in use, in Unix time."
+    );
     describe_counter!("leasehold_grants_total", "Holds granted.");
     describe_counter!("leasehold_releases_total", "Holds released by their holders.");
     describe_counter!("leasehold_expiries_total", "Holds ended because their timeout passed.");

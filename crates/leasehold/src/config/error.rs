@@ -25,6 +25,16 @@ pub(crate) enum SettingsError {
     )]
     DevBeyondLoopback { setting: &'static str, address: std::net::SocketAddr, origin: Origin },
     #[error(
+        "`{given}` ({origin}) takes `{missing}` as well: TLS needs a certificate and its key. Give \
+         --{missing} FILE, or leave out both"
+    )]
+    HalfOfTls { given: &'static str, origin: Origin, missing: &'static str },
+    #[error(
+        "`{setting}` ({origin}) is about TLS, which is not on: give --tls-cert FILE and --tls-key FILE, or \
+         leave it out"
+    )]
+    NoTls { setting: &'static str, origin: Origin },
+    #[error(
         "other replicas cannot reach {address} (`listen`, {origin}), which stands for every address of \
          this machine: say where they do with --advertise HOST:PORT"
     )]

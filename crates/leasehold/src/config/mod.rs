@@ -29,6 +29,7 @@ impl Settings {
         settings.check_dev()?;
         settings.check_leadership()?;
         settings.check_advertise()?;
+        settings.check_tls()?;
         Ok(settings)
     }
 
@@ -90,6 +91,30 @@ impl Settings {
         if self.store.value.is_shared() && !self.is_on_demand() && !is_known {
             let (address, origin) = (self.listen.value, self.listen.origin.clone());
             return Err(SettingsError::NoAddressForOthers { address, origin });
+        }
+        Ok(())
+    }
+
+    /// Whether other replicas hand requests on to this one, and it to them.
+    pub(crate) fn has_others(&self) -> bool {
+        self.store.value.is_shared() && !self.is_on_demand()
+    }
+
+    /// A certificate is nothing without its key, and the rest of TLS nothing without both.
+    fn check_tls(&self) -> Result<(), SettingsError> {
+        let half = |given, origin: &Origin, missing| {
+            Err(SettingsError::HalfOfTls { given, origin: origin.clone(), missing })
+        };
+        match (&self.tls_cert.value, &self.tls_key.value) {
+            (Some(_), Some(_)) => return Ok(()),
+            (Some(_), None) => return half("tls-cert", &self.tls_cert.origin, "tls-key"),
+            (None, Some(_)) => return half("tls-key", &self.tls_key.origin, "tls-cert"),
+            (None, None) => {}
+        }
+        for (setting, given) in [("tls-client-ca", &self.tls_client_ca), ("tls-ca", &self.tls_ca)] {
+            if given.value.is_some() {
+                return Err(SettingsError::NoTls { setting, origin: given.origin.clone() });
+            }
         }
         Ok(())
     }

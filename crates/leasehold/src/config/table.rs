@@ -16,7 +16,7 @@ use super::SettingsError;
 use super::layers::{Given, Layers, Name};
 use super::store::StoreChoice;
 use super::value::{
-    AdminKey, HostPort, Leadership, LogFormat, LogLevel, Recovery, UNSET, Value, Whole,
+    AdminKey, FilePath, HostPort, Leadership, LogFormat, LogLevel, Recovery, UNSET, Value, Whole,
 };
 
 /// What is known of a setting before anybody has given it a value.
@@ -84,6 +84,14 @@ settings! {
     listen: SocketAddr = "127.0.0.1:8000",
     /// One more address, for /livez, /readyz and /metrics alone
     probes_listen: Option<SocketAddr> = UNSET,
+    /// The server's certificate, then those that lead to its CA, in PEM; with tls-key it means TLS
+    tls_cert: Option<FilePath> = UNSET,
+    /// The key of that certificate, in PEM
+    tls_key: Option<FilePath> = UNSET,
+    /// CA certificates, in PEM: every client must show a certificate of theirs, and a key all the same
+    tls_client_ca: Option<FilePath> = UNSET,
+    /// CA certificates, in PEM, that the other replicas are known by; without it, those of the system
+    tls_ca: Option<FilePath> = UNSET,
     /// Where the rows live: local, or the URL of an etcd, PostgreSQL or Datastore that replicas share
     store: StoreChoice = "local",
     /// Where other replicas reach this one, as HOST:PORT; without it, the address of the API

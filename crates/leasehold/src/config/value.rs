@@ -116,6 +116,32 @@ impl Value for PathBuf {
     }
 }
 
+/// The path of a file that is read.
+#[derive(Clone, Debug)]
+pub(crate) struct FilePath(PathBuf);
+
+impl FilePath {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Value for FilePath {
+    const PLACEHOLDER: &'static str = "FILE";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self(PathBuf::from(text)))
+    }
+
+    fn allowed() -> String {
+        "the path of a file".to_owned()
+    }
+
+    fn toml(&self) -> Option<String> {
+        self.0.toml()
+    }
+}
+
 impl Value for bool {
     const PLACEHOLDER: &'static str = "true|false";
     const IS_SWITCH: bool = true;

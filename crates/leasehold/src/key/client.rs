@@ -1,7 +1,7 @@
 //! One HTTP call to the server, and its errors as sentences.
 
 use std::env;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body, Error};
 
 use super::KeyError;
+use super::tls::TlsArguments;
 
 /// Longest wait for an answer. A commit takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,8 +30,9 @@ struct Problem {
 
 impl Client {
     /// A client of the server at this address, with the key from `LEASEHOLD_API_KEY`.
-    pub(super) fn new(server: &str) -> Result<Self, KeyError> {
-        if !server.starts_with("http://") {
+    pub(super) fn new(server: &str, tls: &TlsArguments) -> Result<Self, KeyError> {
+        let is_encrypted = server.starts_with("https://");
+        if !is_encrypted && !server.starts_with("http://") {
             return Err(KeyError::NotAnAddress(server.to_owned()));
         }
         let key = env::var_os("LEASEHOLD_API_KEY")
@@ -40,12 +42,14 @@ impl Client {
                 if is_sendable { Ok(key) } else { Err(KeyError::BadKey) }
             })
             .transpose()?;
-        let agent = Agent::config_builder()
+        let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
+            .timeout_global(Some(PATIENCE));
+        if is_encrypted {
+            config = config.tls_config(tls.config()?);
+        }
+        let agent = config.build().new_agent();
         Ok(Self { agent, server: server.trim_end_matches('/').to_owned(), key })
     }
 
@@ -110,6 +114,7 @@ impl Client {
     fn unreachable(&self, error: Error) -> KeyError {
         let server = self.server.clone();
         match error {
+            Error::Io(error) if is_disbelief(&error) => KeyError::NotBelieved { server, error },
             Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
                 KeyError::NobodyListens(server)
             }
@@ -117,4 +122,10 @@ impl Client {
             error => KeyError::Unreachable { server, error },
         }
     }
+}
+
+/// Whether the server showed a certificate that was not taken.
+fn is_disbelief(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
 }

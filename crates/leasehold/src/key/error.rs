@@ -1,6 +1,7 @@
 //! Why a key command failed, as a sentence.
 
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -13,8 +14,20 @@ pub(crate) enum KeyError {
     NobodyListens(String),
     #[error("cannot reach {server}: {error}")]
     Unreachable { server: String, error: ureq::Error },
-    #[error("{0:?} is not the address of a server: give http://HOST:PORT")]
+    #[error("{0:?} is not the address of a server: give http://HOST:PORT or https://HOST:PORT")]
     NotAnAddress(String),
+    #[error(transparent)]
+    Tls(#[from] leasehold_server::tls::TlsError),
+    #[error(
+        "a certificate of your own takes its key as well: give --cert FILE and --cert-key FILE, or neither"
+    )]
+    HalfIdentity,
+    #[error("{} is no PEM file with a private key: {error}", path.display())]
+    NotAKey { path: PathBuf, error: ureq::Error },
+    #[error(
+        "the certificate of {server} is not believed: {error}. If its CA is your own, name it with --ca FILE"
+    )]
+    NotBelieved { server: String, error: io::Error },
     #[error("LEASEHOLD_API_KEY is empty or not visible ASCII, so it cannot be a key")]
     BadKey,
     #[error("{0}")]

@@ -7,6 +7,7 @@ mod limit;
 mod limits;
 mod list;
 mod revoke;
+mod tls;
 mod wire;
 
 use clap::{Args, Subcommand};
@@ -25,6 +26,7 @@ Examples:
   leasehold key create --namespace billing --role write --label 'billing workers'
   leasehold key create --role write --requests-per-second 50 --burst 100 --max-holds 500
   leasehold key list
+  leasehold key list --server https://locks.example:8000 --ca ca.pem
   leasehold key limit 3f9c01d2ab77 --max-holds 1000 --burst none
   leasehold key revoke 3f9c01d2ab77")]
 pub(crate) struct KeyArguments {
@@ -39,6 +41,8 @@ pub(crate) struct KeyArguments {
         default_value = "http://127.0.0.1:8000"
     )]
     server: String,
+    #[command(flatten)]
+    tls: tls::TlsArguments,
     #[command(subcommand)]
     verb: KeyVerb,
 }
@@ -60,7 +64,7 @@ enum KeyVerb {
 /// # Errors
 /// [`KeyError`] says what to do.
 pub(crate) fn run(arguments: &KeyArguments) -> Result<(), KeyError> {
-    let client = Client::new(&arguments.server)?;
+    let client = Client::new(&arguments.server, &arguments.tls)?;
     match &arguments.verb {
         KeyVerb::Create(arguments) => create::create(&client, arguments),
         KeyVerb::List(arguments) => list::list(&client, arguments),

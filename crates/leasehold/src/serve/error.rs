@@ -25,6 +25,10 @@ pub(crate) enum ServeError {
     Bind { setting: &'static str, address: SocketAddr, origin: Origin, error: io::Error },
     #[error("cannot collect metrics: {0}")]
     Metrics(#[from] leasehold_server::MetricsError),
+    #[error("cannot listen for SIGHUP: {0}")]
+    NoHangups(io::Error),
+    #[error("TLS: {0}")]
+    Tls(#[from] leasehold_server::tls::TlsError),
     #[error(transparent)]
     Store(#[from] StoreOpenError),
     #[error("the machine gives no random numbers: {0}")]

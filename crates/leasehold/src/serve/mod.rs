@@ -7,12 +7,15 @@ mod first_key;
 mod ready;
 mod replica;
 mod settings;
+mod tls;
 mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_engine::{Engine, SystemClock};
+use leasehold_server::listen::ListenSettings;
+use leasehold_server::tls::Tls;
 use leasehold_server::{Router, api_router, install_metrics, listen, probe_router};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -52,9 +55,14 @@ struct Served {
 }
 
 impl Served {
-    fn start(listener: TcpListener, router: Router, settings: &Settings) -> Self {
+    fn start(
+        listener: TcpListener,
+        router: Router,
+        settings: &Settings,
+        tls: Option<watch::Receiver<Tls>>,
+    ) -> Self {
         let (stop, mut stopped) = watch::channel(false);
-        let limits = settings::listen(settings);
+        let limits = ListenSettings { tls, ..settings::listen(settings) };
         let task = tokio::spawn(async move {
             let stopped = async move {
                 // An error means that nobody is left who could ask for the stop: stop as well.
@@ -78,19 +86,19 @@ async fn start(settings: &Settings) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     let metrics = install_metrics()?;
     upkeep::start(metrics.clone());
+    let tls = tls::start(settings)?;
     let candidate = replica::candidate(settings, address)?;
     let store = store::open(settings, candidate.clone()).await?;
     let engine = Engine::start(store, Arc::new(SystemClock), settings::engine(settings))
         .map_err(ServeError::NoCommitLoop)?;
     // Probes answer for as long as the process lives, so that they can tell of the stop as well.
     let _probes = probes.map(|listener| {
-        Served::start(listener, probe_router(engine.clone(), metrics.clone()), settings)
+        Served::start(listener, probe_router(engine.clone(), metrics.clone()), settings, None)
     });
-    let has_others = settings.store.value.is_shared() && !settings.is_on_demand();
-    let cluster = has_others.then(|| replica::join(&candidate, &engine));
+    let cluster = settings.has_others().then(|| replica::join(&candidate, &engine, tls.clone()));
     let server = settings::server(settings);
     let router = api_router(engine.clone(), server, metrics, cluster.clone());
-    let api = Served::start(listener, router, settings);
+    let api = Served::start(listener, router, settings, tls);
     run(settings, &engine, api, signals, address).await?;
     if let Some(cluster) = cluster {
         cluster.call_election().await;

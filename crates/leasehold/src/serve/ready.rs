@@ -33,7 +33,7 @@ async fn try_to_announce(
     if leads && makes_key {
         first_key::make_if_none(engine).await?;
     }
-    say_where(address)?;
+    say_where(settings, address)?;
     if !leads && makes_key {
         // The leader has made one, unless it ended before it could; or the first call makes this one lead.
         leading(engine).await;
@@ -42,11 +42,12 @@ async fn try_to_announce(
     Ok(())
 }
 
-fn say_where(address: SocketAddr) -> Result<(), ServeError> {
+fn say_where(settings: &Settings, address: SocketAddr) -> Result<(), ServeError> {
+    let scheme = if settings.tls_cert.value.is_some() { "https" } else { "http" };
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "leasehold {VERSION} listening on http://{address} (docs: http://{address}/v1/docs)"
+        "leasehold {VERSION} listening on {scheme}://{address} (docs: {scheme}://{address}/v1/docs)"
     )
     .and_then(|()| out.flush())
     .map_err(ServeError::Output)

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_engine::Engine;
+use leasehold_server::tls::Tls;
 use leasehold_server::{Cluster, Link};
 use leasehold_store::Candidate;
+use tokio::sync::watch;
 
 use super::ServeError;
 use crate::config::{Leadership, Settings};
@@ -31,11 +33,13 @@ pub(super) fn candidate(settings: &Settings, bound: SocketAddr) -> Result<Candid
 }
 
 /// Joins the others: hands on, greets, and is greeted.
-pub(super) fn join(candidate: &Candidate, engine: &Engine) -> Arc<Cluster> {
-    let cluster = Arc::new(Cluster::new(Link {
-        address: candidate.address.clone(),
-        token: candidate.link_token.clone(),
-    }));
+pub(super) fn join(
+    candidate: &Candidate,
+    engine: &Engine,
+    tls: Option<watch::Receiver<Tls>>,
+) -> Arc<Cluster> {
+    let link = Link { address: candidate.address.clone(), token: candidate.link_token.clone() };
+    let cluster = Arc::new(Cluster::new(link, tls));
     let (cluster_in_touch, engine) = (Arc::clone(&cluster), engine.clone());
     tokio::spawn(async move { cluster_in_touch.keep_in_touch(&engine).await });
     cluster

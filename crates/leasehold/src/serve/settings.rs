@@ -6,6 +6,7 @@ use leasehold_core::Limits;
 use leasehold_engine as engine;
 use leasehold_server::ServerSettings;
 use leasehold_server::listen::ListenSettings;
+use leasehold_server::tls::{TlsFiles, Trust};
 
 use crate::config::{Leadership, Settings};
 use crate::version;
@@ -61,4 +62,18 @@ pub(super) fn listen(settings: &Settings) -> ListenSettings {
         shutdown_grace: seconds(settings.shutdown_grace_seconds.value.get()),
         ..ListenSettings::default()
     }
+}
+
+/// Of TLS, if it is on.
+pub(super) fn tls(settings: &Settings) -> Option<TlsFiles> {
+    let certificate = settings.tls_cert.value.as_ref()?.path().to_owned();
+    let key = settings.tls_key.value.as_ref()?.path().to_owned();
+    let client_ca = settings.tls_client_ca.value.as_ref().map(|file| file.path().to_owned());
+    let link = settings
+        .tls_ca
+        .value
+        .as_ref()
+        .map_or(Trust::System, |file| Trust::File(file.path().to_owned()));
+    let link = settings.has_others().then_some(link);
+    Some(TlsFiles { certificate, key, client_ca, link })
 }

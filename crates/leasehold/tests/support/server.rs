@@ -119,7 +119,8 @@ impl Launch {
 }
 
 fn listening_on(stdout: &str) -> Option<SocketAddr> {
-    let (_, rest) = stdout.split_once(" listening on http://")?;
+    let (_, rest) = stdout.split_once(" listening on http")?;
+    let (_, rest) = rest.split_once("://")?;
     rest.split_once(' ')?.0.parse().ok()
 }
 

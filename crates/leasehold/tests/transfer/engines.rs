@@ -12,7 +12,7 @@ use crate::support::{Server, eventually};
 mod emulator;
 #[path = "../../../store/tests/etcd/server.rs"]
 #[expect(dead_code, reason = "the tests of the store use more of it")]
-mod etcd;
+pub(crate) mod etcd;
 #[path = "../../../store/tests/postgres/server.rs"]
 mod postgres;
 

@@ -1,6 +1,6 @@
 //! `leasehold export` and `leasehold import`, from one real store to another.
 
-mod engines;
+pub(crate) mod engines;
 mod files;
 
 use std::path::{Path, PathBuf};

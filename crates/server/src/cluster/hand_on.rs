@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use http_body_util::Either;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::http::uri::{PathAndQuery, Scheme};
+use hyper::http::uri::PathAndQuery;
 use hyper::{Uri, Version, header};
 use leasehold_engine::{Engine, Role};
 use leasehold_store::Leader;
@@ -40,7 +40,7 @@ impl Cluster {
         let address = &leader.address;
         let path = request.uri().path_and_query().cloned();
         let uri = Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(self.scheme.clone())
             .authority(address.as_str())
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
             .build();

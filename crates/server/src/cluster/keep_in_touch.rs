@@ -85,7 +85,7 @@ impl Cluster {
     async fn post(&self, address: &str, path: &str, link_token: &str) -> bool {
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("http://{address}{path}"))
+            .uri(format!("{}://{address}{path}", self.scheme))
             .header(X_LINK_TOKEN, link_token)
             .header(X_MEMBER_ADDRESS, &self.link.address)
             .header(X_MEMBER_TOKEN, &self.link.token)

@@ -1,11 +1,13 @@
 //! Between replicas. One leads; the others hand requests on to it and bring its answers back
 //! (`hand_on.rs`), and keep in touch with it (`keep_in_touch.rs`), so that it knows who there is
-//! (`members.rs`) and can tell them when it leaves.
+//! (`members.rs`) and can tell them when it leaves. With TLS they speak it to each other as well
+//! (`connector.rs`).
 //!
 //! The link is authenticated by link tokens. Each replica draws one at start; the leader's stands beside
 //! its address in the store, and followers tell theirs to the leader. So only who can read the store
 //! can hand requests on, and only the leader can call for an election.
 
+mod connector;
 mod hand_on;
 mod keep_in_touch;
 mod members;
@@ -17,15 +19,18 @@ use http_body_util::{Either, Empty};
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::uri::Scheme;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use leasehold_engine::{Engine, Role};
 use leasehold_store::Leader;
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
 use crate::error_code::ErrorCode;
 use crate::problem::Problem;
+use crate::tls::Tls;
+use connector::Connector;
 pub(crate) use keep_in_touch::{ELECTION_PATH, GREETING_PATH};
 pub(crate) use members::Member;
 use members::Members;
@@ -33,7 +38,6 @@ use members::Members;
 /// What a replica shows when it hands a request on: the link token of the one that it calls.
 const X_LINK_TOKEN: HeaderName = HeaderName::from_static("x-leasehold-link");
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How the other replicas reach this one.
@@ -48,7 +52,9 @@ pub struct Link {
 /// This replica among the others.
 pub struct Cluster {
     link: Link,
-    client: Client<HttpConnector, Either<Incoming, Empty<Bytes>>>,
+    /// What all replicas speak.
+    scheme: Scheme,
+    client: Client<Connector, Either<Incoming, Empty<Bytes>>>,
     members: Members,
 }
 
@@ -59,17 +65,15 @@ pub(crate) enum Place {
 }
 
 impl Cluster {
-    /// A replica that others reach by this link, alone at first.
+    /// A replica that others reach by this link, alone at first. With TLS it speaks that to them.
     #[must_use]
-    pub fn new(link: Link) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
+    pub fn new(link: Link, tls: Option<watch::Receiver<Tls>>) -> Self {
+        let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(connector);
-        Self { link, client, members: Members::default() }
+            .build(Connector::new(tls));
+        Self { link, scheme, client, members: Members::default() }
     }
 
     pub(crate) fn link(&self) -> &Link {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use leasehold_engine::{Engine, Role, Settings, SystemClock};
 use leasehold_server::listen::{ListenSettings, serve};
 use leasehold_server::{
-    MetricsHandle, ServerSettings, api_router, credentials, install_metrics, probe_router,
+    Cluster, Link, MetricsHandle, ServerSettings, api_router, credentials, install_metrics,
+    probe_router,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -28,6 +29,7 @@ pub(crate) struct Setup {
     pub(crate) listen: ListenSettings,
     pub(crate) store: MoodyStore,
     pub(crate) probes_alone: bool,
+    pub(crate) replica: Option<Replica>,
 }
 
 impl Default for Setup {
@@ -49,6 +51,7 @@ impl Default for Setup {
             listen: ListenSettings::default(),
             store: MoodyStore::new(Mood::Works),
             probes_alone: false,
+            replica: None,
         }
     }
 }
@@ -69,15 +72,21 @@ impl Setup {
             .build()
             .unwrap();
         let metrics = metrics();
-        let store = Box::new(self.store.clone());
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let link = self.replica.as_ref().map(|replica| replica.link(address));
+        let store = match &link {
+            Some(link) => Box::new(self.store.replica(link)),
+            None => Box::new(self.store.clone()),
+        };
         let engine = Engine::start(store, Arc::new(SystemClock), self.engine).unwrap();
         let router = if self.probes_alone {
             probe_router(engine.clone(), metrics)
         } else {
-            api_router(engine.clone(), self.server, metrics, None)
+            let tls = self.listen.tls.clone();
+            let cluster = link.map(|link| Arc::new(Cluster::new(link, tls)));
+            api_router(engine.clone(), self.server, metrics, cluster)
         };
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = runtime.spawn(serve(
             listener,
@@ -89,6 +98,17 @@ impl Setup {
             },
         ));
         Service { address, engine, store: self.store, stop, serving, runtime }
+    }
+}
+
+/// One of several on the same store, for as long as it leads or follows.
+pub(crate) struct Replica {
+    pub(crate) token: String,
+}
+
+impl Replica {
+    fn link(&self, address: SocketAddr) -> Link {
+        Link { address: address.to_string(), token: self.token.clone() }
     }
 }
 

@@ -1,10 +1,12 @@
 //! A store that does as a test says: works, refuses, loses an answer, or hangs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use leasehold_core::{Batch, Row};
-use leasehold_store::{Epoch, MemoryStore, Store, StoreError};
+use leasehold_server::Link;
+use leasehold_store::{Candidate, Epoch, MemoryStore, Store, StoreError};
 use tokio::sync::watch;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +22,8 @@ pub(crate) enum Mood {
     Hangs,
 }
 
+const LEASE: Duration = Duration::from_secs(5);
+
 /// Rows in memory behind a mood that a test sets.
 #[derive(Clone)]
 pub(crate) struct MoodyStore {
@@ -30,6 +34,16 @@ pub(crate) struct MoodyStore {
 impl MoodyStore {
     pub(crate) fn new(mood: Mood) -> Self {
         Self { inner: MemoryStore::new(), mood: Arc::new(watch::channel(mood).0) }
+    }
+
+    /// The same for a replica that leads on a lease.
+    pub(crate) fn replica(&self, link: &Link) -> Self {
+        let candidate = Candidate {
+            address: link.address.clone(),
+            lease: LEASE,
+            link_token: link.token.clone(),
+        };
+        Self { inner: self.inner.replica(candidate), mood: Arc::clone(&self.mood) }
     }
 
     pub(crate) fn set(&self, mood: Mood) {

@@ -1,4 +1,9 @@
-//! Puts a service on a socket: HTTP/1.1 with keep-alive, bounded in every direction (I7).
+//! Puts a service on a socket, bounded in every direction (I7): who may connect, and until when
+//! (here), what a connection speaks (`connection.rs`), and what many requests on one connection are
+//! held to (`streams.rs`).
+
+mod connection;
+mod streams;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -10,23 +15,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
+
+use crate::tls::Tls;
+use connection::Protocols;
 
 /// Bounds of a listening socket.
 #[derive(Clone, Debug)]
 pub struct ListenSettings {
-    /// Connections that are open at once; more wait to be accepted.
+    /// Connections that are open at once; more wait to be accepted. On a connection with HTTP/2, each
+    /// request that is open beside another counts like one more connection.
     pub max_connections: usize,
     /// How long a client may take to send the head of a request, counted from the end of the one
     /// before: it cuts off slow clients and idle connections alike.
     pub header_read_timeout: Duration,
+    /// TLS, as it is now; without it, connections are plain.
+    pub tls: Option<watch::Receiver<Tls>>,
+    /// How long a client may take to agree on TLS.
+    pub handshake_timeout: Duration,
     /// Longest head of a request, in bytes; at least 8 KiB.
     pub max_header_bytes: usize,
     /// How long requests that are under way may take once the service is told to stop.
@@ -38,36 +48,43 @@ impl Default for ListenSettings {
         Self {
             max_connections: 16_384,
             header_read_timeout: Duration::from_secs(60),
+            tls: None,
+            handshake_timeout: Duration::from_secs(10),
             max_header_bytes: 32 * 1024,
             shutdown_grace: Duration::from_secs(10),
         }
     }
 }
 
-/// Least buffer that the HTTP library works with.
-const MIN_HEADER_BYTES: usize = 8 * 1024;
-
 /// Pause after the machine could not give us a connection, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What answers the requests of a connection, such as [`crate::Router`].
 pub trait HttpService:
-    Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
-    + Clone
+    Service<
+        Request<Incoming>,
+        Response = Response<Self::Body>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
     + Send
     + 'static
 {
     /// The body of its replies.
-    type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
+    type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
 }
 
 impl<S, B> HttpService for S
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
-        + Clone
+    S: Service<
+            Request<Incoming>,
+            Response = Response<B>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
         + Send
         + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     type Body = B;
 }
@@ -88,20 +105,22 @@ pub async fn serve<S: HttpService>(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let server = Server::new(&settings);
-    let graceful = GracefulShutdown::new();
+    let stop = watch::Sender::new(false);
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             accepted = server.accept(&listener) => {
                 if let Some((stream, caller, slot)) = accepted? {
-                    server.spawn(stream, service_for(caller), slot, graceful.watcher());
+                    server.spawn(stream, service_for(caller), slot, stop.subscribe());
                 }
             }
             () = &mut shutdown => break,
         }
     }
     drop(listener);
-    if timeout(settings.shutdown_grace, graceful.shutdown()).await.is_err() {
+    stop.send_replace(true);
+    // Every connection keeps its receiver for as long as it lasts.
+    if timeout(settings.shutdown_grace, stop.closed()).await.is_err() {
         let unanswered = settings.max_connections - server.slots.available_permits();
         tracing::warn!(unanswered, "connections are cut off: they did not finish in time");
     }
@@ -109,18 +128,14 @@ pub async fn serve<S: HttpService>(
 }
 
 struct Server {
-    http: http1::Builder,
+    protocols: Arc<Protocols>,
     slots: Arc<Semaphore>,
 }
 
 impl Server {
     fn new(settings: &ListenSettings) -> Self {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(settings.header_read_timeout)
-            .max_buf_size(settings.max_header_bytes.max(MIN_HEADER_BYTES));
         let slots = Arc::new(Semaphore::new(settings.max_connections));
-        Self { http, slots }
+        Self { protocols: Arc::new(Protocols::new(settings, Arc::clone(&slots))), slots }
     }
 
     /// The next connection, who opened it, and its slot; `None` if this one failed and the next may do.
@@ -146,17 +161,14 @@ impl Server {
         stream: TcpStream,
         service: S,
         slot: OwnedSemaphorePermit,
-        watcher: Watcher,
+        stopped: watch::Receiver<bool>,
     ) {
         // Without it the connection works all the same, with replies that may wait for an
         // acknowledgement.
         let _ = stream.set_nodelay(true);
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
-        let watched = watcher.watch(connection);
+        let protocols = Arc::clone(&self.protocols);
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "connection ended");
-            }
+            protocols.serve(stream, service, stopped).await;
             drop(slot);
         });
     }

@@ -1,0 +1,73 @@
+//! TLS as the settings ask for it. Renewed files are picked up without a restart, whoever renews them:
+//! they are looked at now and then, and on SIGHUP.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use leasehold_server::tls::{Tls, TlsError, TlsFiles};
+use tokio::signal::unix::Signal;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::{ServeError, settings};
+use crate::config::Settings;
+use crate::signals;
+
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// TLS as it is from moment to moment; `None` if it is not on.
+pub(super) fn start(settings: &Settings) -> Result<Option<watch::Receiver<Tls>>, ServeError> {
+    let Some(files) = settings::tls(settings) else { return Ok(None) };
+    let tls = files.load()?;
+    let hangups = signals::hangups().map_err(ServeError::NoHangups)?;
+    put_to_use(&tls);
+    let (current, receiver) = watch::channel(tls);
+    tokio::spawn(keep_fresh(Arc::new(files), current, hangups));
+    Ok(Some(receiver))
+}
+
+fn put_to_use(tls: &Tls) {
+    tls.publish_expiry();
+    info!(expires_at = %tls.expires_at(), "TLS has a certificate");
+}
+
+/// What cannot be used leaves what is in use as it is, and is tried again: half of a renewal is soon
+/// followed by the other half.
+async fn keep_fresh(files: Arc<TlsFiles>, current: watch::Sender<Tls>, mut hangups: Signal) {
+    let mut last_complaint = String::new();
+    loop {
+        tokio::select! {
+            () = sleep(PERIOD) => {}
+            _ = hangups.recv() => {}
+        }
+        let (files, in_use) = (Arc::clone(&files), current.borrow().clone());
+        let looked = spawn_blocking(move || look(&files, &in_use)).await;
+        let complaint = match looked {
+            Ok(Ok(Some(renewed))) => {
+                put_to_use(&renewed);
+                current.send_replace(renewed);
+                String::new()
+            }
+            Ok(Ok(None)) => String::new(),
+            Ok(Err(complaint)) => complaint,
+            Err(failure) => failure.to_string(),
+        };
+        // Once, not every few seconds.
+        if !complaint.is_empty() && complaint != last_complaint {
+            warn!("TLS goes on with the certificate that it has: {complaint}");
+        }
+        last_complaint = complaint;
+    }
+}
+
+/// What to use instead, if the files have changed; or what is wrong.
+fn look(files: &TlsFiles, in_use: &Tls) -> Result<Option<Tls>, String> {
+    let renewed = files.load_if_changed(in_use).map_err(|error: TlsError| error.to_string())?;
+    let has_expired = SystemTime::from(in_use.expires_at()) < SystemTime::now();
+    if renewed.is_none() && has_expired {
+        return Err(format!("it expired at {}: renew it", in_use.expires_at()));
+    }
+    Ok(renewed)
+}
