@@ -55,7 +55,7 @@ class Server:
     """A running server, ended and waited for when its `with` ends."""
 
     def __init__(self, name, *arguments):
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.started_at = time.monotonic()
         command = [RELEASE_DIR / name, *arguments, "--listen", self.address]
@@ -71,6 +71,11 @@ class Server:
     def leasehold(cls, directory):
         """The service, on this data directory."""
         return cls("leasehold", "serve", "--dev", "--log-level", "warn", "--data-dir", directory)
+
+    @classmethod
+    def leasehold_on(cls, store):
+        """The service, as the only replica on this store."""
+        return cls("leasehold", "serve", "--dev", "--log-level", "warn", "--store", store)
 
     def __enter__(self):
         return self
@@ -120,7 +125,7 @@ class Server:
         raise RuntimeError(f"/proc/{self.pid}/status has no {field}")
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -139,7 +144,22 @@ def load(server, plan, *, clients, **flags):
         "warmup_seconds": plan.warmup_seconds,
         **flags,
     }
-    command = [RELEASE_DIR / "load", "--json"]
+    return _report("load", flags)
+
+
+def native(address, way, plan, *, clients):
+    """One run of the same load on what an engine offers itself; gives its report."""
+    return _report("native", {
+        "address": address,
+        "way": way,
+        "clients": clients,
+        "seconds": plan.seconds,
+        "warmup_seconds": plan.warmup_seconds,
+    })
+
+
+def _report(generator, flags):
+    command = [RELEASE_DIR / generator, "--json"]
     for name, value in flags.items():
         command.append("--" + name.replace("_", "-"))
         if value is not True:
@@ -148,7 +168,7 @@ def load(server, plan, *, clients, **flags):
     report = json.loads(run.stdout) if run.stdout else {}
     if run.returncode != 0:
         raise RuntimeError(f"the load met an error: {report.get('first_error', 'see above')}")
-    say(f"   {report['cycles_per_second']:.0f} cycles/s at {clients} clients")
+    say(f"   {report['cycles_per_second']:.0f} cycles/s at {flags['clients']} clients")
     return report
 
 

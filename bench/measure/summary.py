@@ -51,6 +51,15 @@ def handover_cells(reports):
     ]
 
 
+def engine_cells(reports):
+    """The medians of several runs on an engine: rate and latency."""
+    return [
+        count(cycles_per_second(reports)),
+        _middle(reports, "cycle", "p50_ms"),
+        _middle(reports, "cycle", "p99_ms"),
+    ]
+
+
 def _middle(reports, *path):
     return f"{median(_at(report, path) for report in reports):.2f}"
 

@@ -17,7 +17,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    fn covers(self, ended: Instant) -> bool {
+    pub(crate) fn covers(self, ended: Instant) -> bool {
         self.opens <= ended && ended <= self.closes
     }
 }

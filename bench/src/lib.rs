@@ -1,8 +1,10 @@
 //! The bench of Leasehold: a closed-loop load generator, the no-op server that gives its ceiling,
-//! and what fills a store before a measurement. Three binaries, driven together by `bench/run`.
+//! the same load on what engines offer themselves, and what fills a store before a measurement. Four
+//! binaries, driven together by `bench/run`.
 //!
 //! - `load` ([`load::run`]): clients that acquire and release, as fast as the replies come.
 //! - `noop` ([`noop::router`]): the same HTTP stack and paths, a fixed reply, no state.
+//! - `native` ([`native::run`]): clients that lock with etcd or PostgreSQL alone.
 //! - `fill` ([`bulk::send`], [`rows::write`]): locks by the million, over HTTP or straight into a store.
 
 pub mod bulk;
@@ -11,6 +13,7 @@ mod connection;
 mod cpu;
 pub mod load;
 mod locks;
+pub mod native;
 pub mod noop;
 pub mod report;
 mod request;

@@ -157,7 +157,7 @@ async fn run_client(
 }
 
 /// Sleeps through the window and counts the CPU time within it.
-fn cpu_within(window: Window, server_pid: Option<u32>) -> Result<CpuUsed, CpuError> {
+pub(crate) fn cpu_within(window: Window, server_pid: Option<u32>) -> Result<CpuUsed, CpuError> {
     let read = || -> Result<(Option<Duration>, Duration), CpuError> {
         Ok((server_pid.map(cpu_time).transpose()?, cpu_time(std::process::id())?))
     };
