@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import resource
 import socket
 import subprocess
@@ -13,7 +14,8 @@ from pathlib import Path
 BENCH_DIR = Path(__file__).resolve().parent.parent
 ROOT = BENCH_DIR.parent
 TARGET_DIR = ROOT / "target"
-RELEASE_DIR = TARGET_DIR / "release"
+# Where cargo puts it, which depends on whether a target was named.
+RELEASE_DIR = TARGET_DIR / os.environ.get("CARGO_BUILD_TARGET", "") / "release"
 
 # A lock that `fill` and `load` make first.
 FIRST_LOCK_PATH = "/v1/distributed_lock/bench-00000000"
