@@ -72,21 +72,6 @@ fn wait_of(command: &mut Command) -> Option<&mut Duration> {
     match command {
         Command::Acquire(acquire) => Some(&mut acquire.wait),
         Command::Upgrade { wait, .. } => Some(wait),
-        Command::CreateLock { .. }
-        | Command::GetLock { .. }
-        | Command::ListLocks(_)
-        | Command::GetHistory { .. }
-        | Command::DeleteLock { .. }
-        | Command::Refresh { .. }
-        | Command::Release { .. }
-        | Command::Downgrade { .. }
-        | Command::GetProcess { .. }
-        | Command::RefreshProcess { .. }
-        | Command::ReleaseProcess { .. }
-        | Command::GetWaits { .. }
-        | Command::CreateKey(_)
-        | Command::ListKeys { .. }
-        | Command::LimitKey { .. }
-        | Command::RevokeKey { .. } => None,
+        _ => None,
     }
 }
