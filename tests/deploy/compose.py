@@ -28,7 +28,7 @@ import yaml
 
 FILES = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "compose"
 KEY = "lh-compose-test-key"
-SECRETS = {"LEASEHOLD_API_KEY": KEY, "POSTGRES_PASSWORD": "compose"}
+SECRETS = {"LEASEHOLD_API_KEY": KEY, "POSTGRES_PASSWORD": "compose", "ETCD_IMAGE": "etcd:v3.4"}
 LONGEST_WAIT_SECONDS = 300
 LOCK = "/v1/distributed_lock/job"
 
