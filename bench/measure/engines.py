@@ -88,8 +88,8 @@ def postgres():
         yield None
         return
     port = free_port()
-    with data_dir() as directory:
-        # The server refuses to run as root.
+    # The server refuses to run as root, and another user may not reach the build.
+    with data_dir("/var/tmp") as directory:
         as_user = []
         if os.getuid() == 0:
             as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]

@@ -35,12 +35,12 @@ def build():
     subprocess.run(command, cwd=ROOT, check=True)
 
 
-def data_dir():
-    """A data directory on the disk that the build is on, removed when its `with` ends.
+def data_dir(parent=TARGET_DIR):
+    """A data directory, by default on the disk that the build is on, removed when its `with` ends.
 
     Not under /tmp, which may be memory: there a durable commit would cost nothing.
     """
-    return tempfile.TemporaryDirectory(prefix="bench-data-", dir=TARGET_DIR)
+    return tempfile.TemporaryDirectory(prefix="bench-data-", dir=parent)
 
 
 def allow_connections(count):
