@@ -123,21 +123,29 @@ fn run_thread(
     runtime: &runtime::Runtime,
 ) -> (Tally, Vec<String>) {
     let tally = Rc::new(RefCell::new(Tally::new()));
-    let mut errors = Vec::new();
-    LocalSet::new().block_on(runtime, async {
+    let errors = LocalSet::new().block_on(runtime, async {
         let mut clients = JoinSet::new();
         for number in (thread..settings.clients).step_by(settings.threads) {
             clients.spawn_local(run_client(settings.clone(), number, window, Rc::clone(&tally)));
         }
-        while let Some(ended) = clients.join_next().await {
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => errors.push(error.to_string()),
-                Err(broken) => std::panic::resume_unwind(broken.into_panic()),
-            }
-        }
+        errors_of(clients).await
     });
     (tally.replace(Tally::new()), errors)
+}
+
+/// Waits until all clients have ended; gives the errors that they ended with.
+pub(crate) async fn errors_of<E: ToString + 'static>(
+    mut clients: JoinSet<Result<(), E>>,
+) -> Vec<String> {
+    let mut errors = Vec::new();
+    while let Some(ended) = clients.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => errors.push(error.to_string()),
+            Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+        }
+    }
+    errors
 }
 
 async fn run_client(

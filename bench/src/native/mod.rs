@@ -15,7 +15,7 @@ use tokio::runtime;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::client::Window;
-use crate::load::cpu_within;
+use crate::load::{cpu_within, errors_of};
 use crate::report::{Report, Tally, record};
 
 /// How a lock is taken.
@@ -127,19 +127,12 @@ fn run_clients(
     window: Window,
 ) -> (Tally, Vec<String>) {
     let tally = Rc::new(RefCell::new(Tally::new()));
-    let mut errors = Vec::new();
-    LocalSet::new().block_on(runtime, async {
+    let errors = LocalSet::new().block_on(runtime, async {
         let mut running = JoinSet::new();
         for client in clients {
             running.spawn_local(run_client(client, window, Rc::clone(&tally)));
         }
-        while let Some(ended) = running.join_next().await {
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => errors.push(error.to_string()),
-                Err(broken) => std::panic::resume_unwind(broken.into_panic()),
-            }
-        }
+        errors_of(running).await
     });
     (tally.replace(Tally::new()), errors)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::{Ended, Launch, eventually, run};
+use crate::support::{Launch, assert_refused, eventually, run};
 
 const KEY: &str = "a-long-enough-admin-key";
 
@@ -28,14 +28,6 @@ fn printed(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 fn line<'a>(printed: &'a str, setting: &str) -> &'a str {
     let mut lines = printed.lines();
     lines.find(|line| line.starts_with(&format!("{setting} "))).expect(setting)
-}
-
-#[track_caller]
-fn assert_refused(ended: &Ended, words: &[&str]) {
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr.contains(word), "{word:?} is not in {}", ended.stderr);
-    }
 }
 
 #[test]

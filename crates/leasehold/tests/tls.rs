@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::{Connection, Ended, Launch, Server, eventually, run};
+use crate::support::{Connection, Ended, Launch, Server, assert_refused, eventually, run};
 use crate::transfer::engines::etcd::Etcd;
 use certificates::{Ca, Pair};
 
@@ -39,14 +39,6 @@ fn list(server: &Server, ca: &Path, flags: &[&str]) -> Ended {
     let url = format!("https://{}", server.address);
     let flags = [&["key", "list", "--server", &url, "--ca", text(ca)], flags].concat();
     run(&flags, &[("LEASEHOLD_API_KEY", KEY)])
-}
-
-#[track_caller]
-fn assert_refused(ended: &Ended, words: &[&str]) {
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr.contains(word), "{word:?} is not in {}", ended.stderr);
-    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ pub(crate) mod model;
 mod server;
 
 pub(crate) use connection::{Broken, Connection, Reply};
-pub(crate) use server::{Collected, Ended, Launch, Server, run, run_with_input, spawn};
+pub(crate) use server::{
+    Collected, Ended, Launch, Server, assert_refused, run, run_with_input, spawn,
+};
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

@@ -30,6 +30,15 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+/// Asserts that a command was refused, with all of these words.
+#[track_caller]
+pub(crate) fn assert_refused(ended: &Ended, words: &[&str]) {
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word:?} is not in {}", ended.stderr);
+    }
+}
+
 /// Runs the binary to its end with these arguments and variables.
 pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     let output = leasehold().args(arguments).envs(variables.iter().copied()).output().unwrap();

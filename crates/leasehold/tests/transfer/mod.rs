@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Ended, Launch, Server, run, spawn};
+use crate::support::{Ended, Launch, Server, assert_refused, run, spawn};
 
 const KEY: &str = "the-operators-own-key-0123456789";
 
@@ -77,14 +77,6 @@ impl Place {
 fn done(ended: Ended) -> Ended {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     ended
-}
-
-#[track_caller]
-fn assert_refused(ended: &Ended, words: &[&str]) {
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    for word in words {
-        assert!(ended.stderr.contains(word), "{word:?} is not in {}", ended.stderr);
-    }
 }
 
 /// One request with the operator's own key, which must succeed.
