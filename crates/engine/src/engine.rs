@@ -17,7 +17,7 @@ use crate::gauges::Gauges;
 use crate::gone::{CallId, CallOutcome, Gone, Listener};
 use crate::keyring::KeyRing;
 use crate::leadership::Leadership;
-use crate::role::Role;
+use crate::replica_state::ReplicaState;
 use crate::run::Owner;
 use crate::turns::Turns;
 use crate::wind_down::WindDown;
@@ -113,7 +113,7 @@ pub struct Engine {
     keyring: Arc<ArcSwap<KeyRing>>,
     /// The keys that this handle goes by, if not by those of the moment.
     pinned: Option<Arc<KeyRing>>,
-    role: watch::Receiver<Role>,
+    state: watch::Receiver<ReplicaState>,
     wind_down: watch::Sender<WindDown>,
     events: Arc<EventLog>,
     nudge: Arc<Notify>,
@@ -123,7 +123,7 @@ pub struct Engine {
 
 impl Engine {
     /// Starts the loop on a thread of its own. It begins by claiming an epoch and loading the table, or,
-    /// if it leads on demand, by waiting for the first call; follow it with [`Engine::role`].
+    /// if it leads on demand, by waiting for the first call; follow it with [`Engine::state`].
     ///
     /// # Errors
     /// If the machine grants no thread.
@@ -137,9 +137,9 @@ impl Engine {
         let keyring = Arc::new(ArcSwap::default());
         let (attend, attending) = mpsc::channel(settings.max_queued);
         let leadership = settings.leadership;
-        let (role_out, role) = watch::channel(match leadership {
-            Leadership::Continuous => Role::Recovering { reason: "starting".to_owned() },
-            Leadership::OnDemand { .. } => Role::Standby,
+        let (state_out, state) = watch::channel(match leadership {
+            Leadership::Continuous => ReplicaState::Recovering { reason: "starting".to_owned() },
+            Leadership::OnDemand { .. } => ReplicaState::Standby,
         });
         let (wind_down, wind_down_in) = watch::channel(WindDown::Not);
         let events = EventLog::new(settings.max_buffered_events);
@@ -151,7 +151,7 @@ impl Engine {
             inbox,
             gone: gone_in,
             keyring: Arc::clone(&keyring),
-            role: role_out,
+            state: state_out,
             wind_down: wind_down_in,
             attending,
             nudge: Arc::clone(&nudge),
@@ -168,7 +168,7 @@ impl Engine {
             attending: attend,
             keyring,
             pinned: None,
-            role,
+            state,
             wind_down,
             events,
             nudge,
@@ -229,13 +229,15 @@ impl Engine {
     /// [`Failure::NotReady`], [`Failure::Elsewhere`] and [`Failure::Draining`]: there is nothing to follow
     /// here and now.
     pub fn follow(&self, filter: Filter, after: Option<EventId>) -> Result<Follower, Failure> {
-        match &*self.role.borrow() {
-            Role::Leading(_) | Role::Draining => {}
-            Role::Recovering { reason } | Role::Stopped { reason } => {
+        match &*self.state.borrow() {
+            ReplicaState::Leading(_) | ReplicaState::Draining => {}
+            ReplicaState::Recovering { reason } | ReplicaState::Stopped { reason } => {
                 return Err(Failure::NotReady(reason.clone()));
             }
-            Role::Standby => return Err(Failure::NotReady("nobody leads here".to_owned())),
-            Role::Following(leader) => return Err(Failure::Elsewhere(Box::new(leader.clone()))),
+            ReplicaState::Standby => return Err(Failure::NotReady("nobody leads here".to_owned())),
+            ReplicaState::Following(leader) => {
+                return Err(Failure::Elsewhere(Box::new(leader.clone())));
+            }
         }
         let follower = self.events.follow(filter, after).ok_or(Failure::Draining)?;
         // From now on there is somebody to tell of what time brings about.
@@ -251,13 +253,13 @@ impl Engine {
     }
 
     fn why_closed(&self) -> Failure {
-        match &*self.role.borrow() {
-            Role::Stopped { reason } => Failure::NotReady(reason.clone()),
-            Role::Recovering { .. }
-            | Role::Standby
-            | Role::Following(_)
-            | Role::Leading(_)
-            | Role::Draining => Failure::Draining,
+        match &*self.state.borrow() {
+            ReplicaState::Stopped { reason } => Failure::NotReady(reason.clone()),
+            ReplicaState::Recovering { .. }
+            | ReplicaState::Standby
+            | ReplicaState::Following(_)
+            | ReplicaState::Leading(_)
+            | ReplicaState::Draining => Failure::Draining,
         }
     }
 
@@ -283,8 +285,8 @@ impl Engine {
 
     /// Where the loop stands, to look at or to follow.
     #[must_use]
-    pub fn role(&self) -> watch::Receiver<Role> {
-        self.role.clone()
+    pub fn state(&self) -> watch::Receiver<ReplicaState> {
+        self.state.clone()
     }
 
     /// Commands that wait for the loop.
@@ -315,9 +317,9 @@ impl Engine {
     /// Finishes what is queued, commits, resigns and ends the loop.
     pub async fn drain(&self) {
         self.wind_down_to(WindDown::Drain);
-        let mut role = self.role.clone();
+        let mut state = self.state.clone();
         // An error means that the loop is gone already, which is what was asked for.
-        let _ = role.wait_for(|role| matches!(role, Role::Stopped { .. })).await;
+        let _ = state.wait_for(|state| matches!(state, ReplicaState::Stopped { .. })).await;
     }
 
     fn wind_down_to(&self, wanted: WindDown) {

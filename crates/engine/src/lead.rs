@@ -14,7 +14,7 @@ use crate::gone::{CallOutcome, Gone};
 use crate::keyring::KeyRing;
 use crate::leadership::Leadership;
 use crate::lease::Lease;
-use crate::role::Role;
+use crate::replica_state::ReplicaState;
 use crate::run::Owner;
 use crate::waiting::Waiting;
 use crate::wind_down::WindDown;
@@ -237,7 +237,7 @@ impl Owner {
                 }
                 // Closed first: whoever sees that it drains is not let in any more.
                 self.inbox.close();
-                self.role.send_replace(Role::Draining);
+                self.state.send_replace(ReplicaState::Draining);
                 self.inbox.recv_many(&mut work.calls, self.settings.max_batch).await == 0
             }
             Some(gone) = self.gone.recv() => {

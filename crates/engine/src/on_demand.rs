@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::engine::Failure;
 use crate::lead::{Answer, TermEnd, failure_of};
 use crate::recover::Recovered;
-use crate::role::Role;
+use crate::replica_state::ReplicaState;
 use crate::run::Owner;
 use crate::waiting::Waiting;
 use crate::wind_down::WindDown;
@@ -35,9 +35,9 @@ impl Owner {
     /// Waits for somebody to ask, and takes over. What is asked stays in `work`.
     pub(crate) async fn take_over(&mut self, work: &mut Work) -> Recovered {
         loop {
-            self.role.send_if_modified(|role| {
-                let is_news = *role != Role::Standby;
-                *role = Role::Standby;
+            self.state.send_if_modified(|state| {
+                let is_news = *state != ReplicaState::Standby;
+                *state = ReplicaState::Standby;
                 is_news
             });
             if work.is_empty() {

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::engine::Failure;
 use crate::lease::Lease;
-use crate::role::Role;
+use crate::replica_state::ReplicaState;
 use crate::run::Owner;
 use crate::wind_down::WindDown;
 
@@ -24,7 +24,7 @@ pub(crate) enum Recovered {
 impl Owner {
     pub(crate) async fn recover(&mut self, mut reason: String) -> Recovered {
         let mut pause = self.settings.min_retry_pause;
-        self.role.send_replace(Role::Recovering { reason: reason.clone() });
+        self.state.send_replace(ReplicaState::Recovering { reason: reason.clone() });
         loop {
             match self.try_to_recover().await {
                 Ok((table, epoch, lease)) => return Recovered::Table(table, epoch, lease),
@@ -42,7 +42,7 @@ impl Owner {
                 ) => {
                     warn!(%error, ?pause, "recovery failed; trying again");
                     reason = error.to_string();
-                    self.role.send_replace(Role::Recovering { reason: reason.clone() });
+                    self.state.send_replace(ReplicaState::Recovering { reason: reason.clone() });
                 }
             }
             let refusal = Failure::NotReady(reason.clone());
@@ -56,13 +56,13 @@ impl Owner {
     /// Sends callers to the leader until it is time to ask the store again. True if asked to end.
     async fn follow(&mut self, leader: Leader) -> bool {
         let refusal = Failure::Elsewhere(Box::new(leader.clone()));
-        let role = Role::Following(leader);
+        let state = ReplicaState::Following(leader);
         self.events.send_elsewhere();
-        self.role.send_if_modified(|current| {
-            let is_news = *current != role;
+        self.state.send_if_modified(|current| {
+            let is_news = *current != state;
             if is_news {
-                info!(?role, "another replica leads");
-                *current = role;
+                info!(?state, "another replica leads");
+                *current = state;
             }
             is_news
         });

@@ -18,7 +18,7 @@ use crate::keyring::KeyRing;
 use crate::lead::TermEnd;
 use crate::leadership::Leadership;
 use crate::recover::Recovered;
-use crate::role::{Role, Term};
+use crate::replica_state::{ReplicaState, Term};
 use crate::turns::Turns;
 use crate::wind_down::WindDown;
 use crate::work::Work;
@@ -31,7 +31,7 @@ pub(crate) struct Owner {
     pub(crate) inbox: mpsc::Receiver<Call>,
     pub(crate) gone: mpsc::UnboundedReceiver<Gone>,
     pub(crate) keyring: Arc<ArcSwap<KeyRing>>,
-    pub(crate) role: watch::Sender<Role>,
+    pub(crate) state: watch::Sender<ReplicaState>,
     pub(crate) wind_down: watch::Receiver<WindDown>,
     pub(crate) attending: mpsc::Receiver<oneshot::Sender<Attendance>>,
     pub(crate) nudge: Arc<Notify>,
@@ -44,7 +44,7 @@ impl Owner {
     /// Runs until drained. A broken promise (a panic of the table) ends the loop before anything is
     /// committed or answered: callers get an unknown outcome, readiness says why.
     pub(crate) fn run(self) {
-        let (role, events) = (self.role.clone(), Arc::clone(&self.events));
+        let (state, events) = (self.state.clone(), Arc::clone(&self.events));
         let ended = catch_unwind(AssertUnwindSafe(|| -> Result<String, String> {
             let runtime = runtime::Builder::new_current_thread()
                 .enable_time()
@@ -59,7 +59,7 @@ impl Owner {
         };
         info!(reason, "the commit loop has ended");
         events.close();
-        role.send_replace(Role::Stopped { reason });
+        state.send_replace(ReplicaState::Stopped { reason });
     }
 
     async fn terms(mut self) -> String {
@@ -80,7 +80,7 @@ impl Owner {
             };
             self.events.begin(epoch.0);
             let since = self.clock.now().wall;
-            self.role.send_replace(Role::Leading(Term { epoch, since }));
+            self.state.send_replace(ReplicaState::Leading(Term { epoch, since }));
             info!(epoch = epoch.0, "leading");
             match self.lead(*table, epoch, lease, &mut work).await {
                 // Nobody has to wait for it to be over.

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use hyper::{HeaderMap, header};
 use leasehold_core::{KeyHash, KeyId, Namespace, Quotas, Role};
-use leasehold_engine::{Bucket, Role as EngineRole, ValidKey};
+use leasehold_engine::{Bucket, ReplicaState, ValidKey};
 use subtle::ConstantTimeEq;
 
 use crate::credentials;
@@ -116,7 +116,7 @@ pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: &Query<'_>) -> 
     if !api.settings.dev && presented(headers, query).is_none() {
         return false;
     }
-    let stands_by = matches!(*api.engine.role().borrow(), EngineRole::Standby);
+    let stands_by = matches!(*api.engine.state().borrow(), ReplicaState::Standby);
     stands_by || identify(api, headers, query).is_err()
 }
 
@@ -136,18 +136,18 @@ fn matches(hash: &KeyHash, expected: Option<&KeyHash>) -> bool {
 
 /// While the keys are being loaded nobody can be told that theirs is wrong.
 fn not_let_in(api: &Api, reason: &str) -> Problem {
-    match &*api.engine.role().borrow() {
-        EngineRole::Leading(_) | EngineRole::Draining => {
+    match &*api.engine.state().borrow() {
+        ReplicaState::Leading(_) | ReplicaState::Draining => {
             Problem::new(ErrorCode::Unauthorized, reason)
         }
-        EngineRole::Following(leader) => {
+        ReplicaState::Following(leader) => {
             let reason = format!("the replica at {} leads", leader.address);
             Problem::new(ErrorCode::NotReady, &reason)
         }
-        EngineRole::Standby => {
+        ReplicaState::Standby => {
             Problem::new(ErrorCode::NotReady, "the API keys are not loaded yet: nobody leads here")
         }
-        EngineRole::Recovering { reason } | EngineRole::Stopped { reason } => {
+        ReplicaState::Recovering { reason } | ReplicaState::Stopped { reason } => {
             let reason = format!("the API keys are not loaded yet: {reason}");
             Problem::new(ErrorCode::NotReady, &reason)
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{Service, acquire, create, hold};
 use leasehold_core::{FencingToken, LockState, Refusal, Row};
-use leasehold_engine::{Clock, Engine, Failure, Role, Settings, SystemClock};
+use leasehold_engine::{Clock, Engine, Failure, ReplicaState, Settings, SystemClock};
 use leasehold_store::{Fault, FaultyStore, Store};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -233,10 +233,10 @@ async fn rows_that_break_a_promise_stop_the_loop_and_readiness_says_why() {
 
     let clock = std::sync::Arc::new(SystemClock);
     let engine = Engine::start(Box::new(store), clock, Settings::default()).unwrap();
-    let mut role = engine.role();
-    let stopped = role.wait_for(|role| matches!(role, Role::Stopped { .. }));
+    let mut state = engine.state();
+    let stopped = state.wait_for(|state| matches!(state, ReplicaState::Stopped { .. }));
     let stopped = timeout(Duration::from_secs(5), stopped).await.unwrap().unwrap().clone();
-    let Role::Stopped { reason } = stopped else { panic!("{stopped:?}") };
+    let ReplicaState::Stopped { reason } = stopped else { panic!("{stopped:?}") };
     assert!(reason.contains("no such lock"), "{reason}");
     let outcome = engine.submit(create("job")).await;
     assert!(matches!(outcome, Err(Failure::NotReady(_))), "{outcome:?}");

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use leasehold_core::{
     ApiKey, Batch, Command, Detail, KeyHash, KeyId, KeyLimits, LockId, LockState, Mono, Now,
-    Refusal, Reply, Role as KeyRole, Row, TimeoutSecs, Wall,
+    Refusal, Reply, Role, Row, TimeoutSecs, Wall,
 };
 use leasehold_engine::{
-    Clock, Engine, Failure, Filter, GapReason, Leadership, Locks, Role, Settings, Told,
+    Clock, Engine, Failure, Filter, GapReason, Leadership, Locks, ReplicaState, Settings, Told,
 };
 use leasehold_store::{Candidate, Epoch, Leader, MemoryStore, Store, StoreError};
 use tokio::time::{sleep, timeout};
@@ -197,7 +197,7 @@ fn key(name: &str) -> ApiKey {
     ApiKey {
         key_id: KeyId::parse(name).unwrap(),
         namespace: namespace(),
-        role: KeyRole::Write,
+        role: Role::Write,
         label: String::new(),
         hash: KeyHash([1; 32]),
         limits: KeyLimits::default(),
@@ -213,7 +213,7 @@ fn revoke(name: &str) -> Command {
 async fn nothing_is_asked_of_the_store_while_nobody_asks() {
     let (instance, _, world) = two();
     sleep(Duration::from_millis(300)).await;
-    assert_eq!(*instance.engine.role().borrow(), Role::Standby);
+    assert_eq!(*instance.engine.state().borrow(), ReplicaState::Standby);
     assert_eq!(instance.asked.all(), [0; 4]);
 
     instance.engine.submit(create("job")).await.unwrap();
@@ -423,7 +423,7 @@ async fn a_lease_that_lasts_is_respected_and_callers_are_told() {
     let instance = Instance::start(&store, &world);
     let refused = instance.engine.submit(create("job")).await.unwrap_err();
     assert!(matches!(refused, Failure::NotReady(_)), "{refused:?}");
-    assert_eq!(*instance.engine.role().borrow(), Role::Standby);
+    assert_eq!(*instance.engine.state().borrow(), ReplicaState::Standby);
     sleep(Duration::from_millis(320)).await;
     instance.engine.submit(create("job")).await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use leasehold_core::Reply;
 use leasehold_engine::{
-    Engine, Failure, Filter, GapReason, Locks, Role, Settings, SystemClock, Told,
+    Engine, Failure, Filter, GapReason, Locks, ReplicaState, Settings, SystemClock, Told,
 };
 use leasehold_store::{Candidate, MemoryStore};
 
@@ -24,10 +24,10 @@ fn replica(store: &MemoryStore, address: &str) -> Engine {
     Engine::start(Box::new(store.replica(candidate)), Arc::new(SystemClock), settings).unwrap()
 }
 
-async fn until(engine: &Engine, reached: impl FnMut(&Role) -> bool) -> Role {
-    let mut role = engine.role();
-    let role = tokio::time::timeout(SOON, role.wait_for(reached)).await.unwrap().unwrap();
-    role.clone()
+async fn until(engine: &Engine, reached: impl FnMut(&ReplicaState) -> bool) -> ReplicaState {
+    let mut state = engine.state();
+    let state = tokio::time::timeout(SOON, state.wait_for(reached)).await.unwrap().unwrap();
+    state.clone()
 }
 
 async fn token(engine: &Engine, lock: &str, process: &str) -> u64 {
@@ -41,9 +41,10 @@ async fn token(engine: &Engine, lock: &str, process: &str) -> u64 {
 async fn a_follower_sends_callers_to_the_leader() {
     let store = MemoryStore::new();
     let first = replica(&store, "first:1");
-    until(&first, Role::is_leading).await;
+    until(&first, ReplicaState::is_leading).await;
     let second = replica(&store, "second:2");
-    let Role::Following(leader) = until(&second, |role| matches!(role, Role::Following(_))).await
+    let ReplicaState::Following(leader) =
+        until(&second, |state| matches!(state, ReplicaState::Following(_))).await
     else {
         panic!("expected to follow");
     };
@@ -56,22 +57,22 @@ async fn a_follower_sends_callers_to_the_leader() {
     // Renewals outlast the lease.
     tokio::time::sleep(LEASE * 2).await;
     first.submit(create("job")).await.unwrap();
-    assert!(matches!(*second.role().borrow(), Role::Following(_)));
+    assert!(matches!(*second.state().borrow(), ReplicaState::Following(_)));
 }
 
 #[tokio::test]
 async fn i3_a_leader_that_drains_hands_over_at_once_and_tokens_go_on() {
     let store = MemoryStore::new();
     let first = replica(&store, "first:1");
-    until(&first, Role::is_leading).await;
+    until(&first, ReplicaState::is_leading).await;
     let second = replica(&store, "second:2");
-    until(&second, |role| matches!(role, Role::Following(_))).await;
+    until(&second, |state| matches!(state, ReplicaState::Following(_))).await;
     first.submit(create("job")).await.unwrap();
     first.submit(create("log")).await.unwrap();
     let before = token(&first, "job", "alice").await;
     first.drain().await;
     let drained = Instant::now();
-    until(&second, Role::is_leading).await;
+    until(&second, ReplicaState::is_leading).await;
     assert!(drained.elapsed() < LEASE / 2, "{:?}", drained.elapsed());
     assert!(token(&second, "log", "bob").await > before);
     let refused = second.submit(acquire("job", "carol", 60)).await.unwrap_err();
@@ -82,9 +83,9 @@ async fn i3_a_leader_that_drains_hands_over_at_once_and_tokens_go_on() {
 async fn who_follows_events_goes_on_at_the_next_leader_with_a_gap() {
     let store = MemoryStore::new();
     let first = replica(&store, "first:1");
-    until(&first, Role::is_leading).await;
+    until(&first, ReplicaState::is_leading).await;
     let second = replica(&store, "second:2");
-    until(&second, |role| matches!(role, Role::Following(_))).await;
+    until(&second, |state| matches!(state, ReplicaState::Following(_))).await;
     let filter = || Filter {
         namespace: namespace(),
         locks: Locks::WithPrefix(String::new()),
@@ -100,7 +101,7 @@ async fn who_follows_events_goes_on_at_the_next_leader_with_a_gap() {
     first.drain().await;
     assert_eq!(follower.next().await, None);
 
-    until(&second, Role::is_leading).await;
+    until(&second, ReplicaState::is_leading).await;
     let mut again = second.follow(filter(), Some(seen)).unwrap();
     let Some(Told::Gap(gap)) = again.next().await else { panic!("expected a gap") };
     assert_eq!((gap.after, gap.reason), (seen, GapReason::NewTerm));

@@ -8,7 +8,7 @@ use leasehold_core::{
     Acquire, Command, Detail, HoldKey, LockId, LockKind, LockUid, LockView, Mode, Mono, Namespace,
     NewLock, Now, ProcessId, Quotas, Reply, Terms, TimeoutSecs, Wall, Want,
 };
-use leasehold_engine::{Clock, Engine, Failure, Role, Settings};
+use leasehold_engine::{Clock, Engine, Failure, ReplicaState, Settings};
 use leasehold_store::{Faults, FaultyStore};
 
 /// A clock that stands still until it is moved.
@@ -63,8 +63,8 @@ impl Service {
     }
 
     pub(crate) async fn until_leading(&self) {
-        let mut role = self.engine.role();
-        let leading = role.wait_for(Role::is_leading);
+        let mut state = self.engine.state();
+        let leading = state.wait_for(ReplicaState::is_leading);
         tokio::time::timeout(Duration::from_secs(5), leading).await.unwrap().unwrap();
     }
 

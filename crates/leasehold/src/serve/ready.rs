@@ -4,7 +4,7 @@ use std::future::pending;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
-use leasehold_engine::{Engine, Role};
+use leasehold_engine::{Engine, ReplicaState};
 
 use super::ServeError;
 use super::first_key;
@@ -55,10 +55,14 @@ fn say_where(settings: &Settings, address: SocketAddr) -> Result<(), ServeError>
 
 /// Waits until requests are answered, here or by the leader, and says whether the table is here.
 async fn serving(engine: &Engine) -> bool {
-    let mut role = engine.role();
-    let serves =
-        |role: &Role| matches!(role, Role::Leading(_) | Role::Standby | Role::Following(_));
-    let leads = role.wait_for(serves).await.map(|role| role.is_leading());
+    let mut state = engine.state();
+    let serves = |state: &ReplicaState| {
+        matches!(
+            state,
+            ReplicaState::Leading(_) | ReplicaState::Standby | ReplicaState::Following(_)
+        )
+    };
+    let leads = state.wait_for(serves).await.map(|state| state.is_leading());
     match leads {
         Ok(leads) => leads,
         Err(_) => pending().await,
@@ -67,8 +71,8 @@ async fn serving(engine: &Engine) -> bool {
 
 /// Waits until the commit loop leads; forever if it never will.
 pub(super) async fn leading(engine: &Engine) {
-    let mut role = engine.role();
-    if role.wait_for(Role::is_leading).await.is_err() {
+    let mut state = engine.state();
+    if state.wait_for(ReplicaState::is_leading).await.is_err() {
         pending::<()>().await;
     }
 }
@@ -77,25 +81,28 @@ pub(super) async fn leading(engine: &Engine) {
 /// later, because the store failed for good, leaves the service up: readiness tells of it, callers
 /// are refused, and what the operator finds is not a crash loop.
 pub(super) async fn never_led(engine: &Engine) -> String {
-    let mut role = engine.role();
-    // Cloned at once: the loop cannot move on while somebody looks at its role.
-    let decided = role
-        .wait_for(|role| {
+    let mut state = engine.state();
+    // Cloned at once: the loop cannot move on while somebody looks at its state.
+    let decided = state
+        .wait_for(|state| {
             matches!(
-                role,
-                Role::Leading(_) | Role::Standby | Role::Following(_) | Role::Stopped { .. }
+                state,
+                ReplicaState::Leading(_)
+                    | ReplicaState::Standby
+                    | ReplicaState::Following(_)
+                    | ReplicaState::Stopped { .. }
             )
         })
         .await
-        .map(|role| role.clone());
+        .map(|state| state.clone());
     match decided {
-        Ok(Role::Stopped { reason }) => reason,
+        Ok(ReplicaState::Stopped { reason }) => reason,
         Ok(
-            Role::Recovering { .. }
-            | Role::Standby
-            | Role::Following(_)
-            | Role::Leading(_)
-            | Role::Draining,
+            ReplicaState::Recovering { .. }
+            | ReplicaState::Standby
+            | ReplicaState::Following(_)
+            | ReplicaState::Leading(_)
+            | ReplicaState::Draining,
         ) => pending().await,
         Err(_) => "the commit loop is gone".to_owned(),
     }

@@ -8,7 +8,7 @@ use http_body_util::Either;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Uri, Version, header};
-use leasehold_engine::{Engine, Role};
+use leasehold_engine::{Engine, ReplicaState};
 use leasehold_store::Leader;
 
 use super::{Cluster, X_LINK_TOKEN};
@@ -61,8 +61,8 @@ impl Cluster {
         if let Some(caller) = caller.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
             headers.append(X_FORWARDED_FOR, caller);
         }
-        let mut role = engine.role();
-        let replaced = role.wait_for(|role| *role != Role::Following(leader.clone()));
+        let mut state = engine.state();
+        let replaced = state.wait_for(|state| *state != ReplicaState::Following(leader.clone()));
         let answer = tokio::select! {
             answer = self.client.request(request.map(Either::Left)) => answer,
             _ = replaced => {

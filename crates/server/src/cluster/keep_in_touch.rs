@@ -7,7 +7,7 @@ use std::time::Duration;
 use http_body_util::{Either, Empty};
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, Request};
-use leasehold_engine::{Engine, Role};
+use leasehold_engine::{Engine, ReplicaState};
 use tokio::time::{sleep, timeout};
 
 use super::{Cluster, X_LINK_TOKEN};
@@ -30,10 +30,13 @@ impl Cluster {
     /// Greets the leader for as long as this replica follows one, again and again.
     pub async fn keep_in_touch(&self, engine: &Engine) {
         loop {
-            let leader = match &*engine.role().borrow() {
-                Role::Following(leader) => Some(leader.clone()),
-                Role::Recovering { .. } | Role::Standby | Role::Leading(_) | Role::Draining => None,
-                Role::Stopped { .. } => return,
+            let leader = match &*engine.state().borrow() {
+                ReplicaState::Following(leader) => Some(leader.clone()),
+                ReplicaState::Recovering { .. }
+                | ReplicaState::Standby
+                | ReplicaState::Leading(_)
+                | ReplicaState::Draining => None,
+                ReplicaState::Stopped { .. } => return,
             };
             if let Some(leader) = leader {
                 self.post(&leader.address, GREETING_PATH, &leader.link_token).await;

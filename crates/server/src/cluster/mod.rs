@@ -22,7 +22,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::uri::Scheme;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use leasehold_engine::{Engine, Role};
+use leasehold_engine::{Engine, ReplicaState};
 use leasehold_store::Leader;
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
@@ -91,13 +91,13 @@ impl Cluster {
     /// [`ErrorCode::NotReady`] if another replica handed it on to one that does not lead, or that does
     /// not know it: the other has to look anew who leads. So it is handed on once at most.
     pub(crate) fn place(&self, engine: &Engine, headers: &HeaderMap) -> Result<Place, Problem> {
-        let leader = match &*engine.role().borrow() {
-            Role::Following(leader) => Some(leader.clone()),
-            Role::Recovering { .. }
-            | Role::Standby
-            | Role::Leading(_)
-            | Role::Draining
-            | Role::Stopped { .. } => None,
+        let leader = match &*engine.state().borrow() {
+            ReplicaState::Following(leader) => Some(leader.clone()),
+            ReplicaState::Recovering { .. }
+            | ReplicaState::Standby
+            | ReplicaState::Leading(_)
+            | ReplicaState::Draining
+            | ReplicaState::Stopped { .. } => None,
         };
         match (headers.get(X_LINK_TOKEN), leader) {
             (None, None) => Ok(Place::Here),

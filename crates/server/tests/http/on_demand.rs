@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leasehold_engine::{Leadership, Role};
+use leasehold_engine::{Leadership, ReplicaState};
 use serde_json::{Value, json};
 
 use crate::support::service::ADMIN_KEY;
@@ -31,7 +31,7 @@ fn make_key(service: &Service) -> String {
 }
 
 fn stands_by(service: &Service) -> bool {
-    *service.engine.role().borrow() == Role::Standby
+    *service.engine.state().borrow() == ReplicaState::Standby
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use leasehold_core::{FencingToken, Row};
-use leasehold_engine::Role;
+use leasehold_engine::ReplicaState;
 
 use crate::support::store::{Mood, MoodyStore};
 use crate::support::{Service, Setup, client};
@@ -61,9 +61,10 @@ fn before_the_table_is_loaded_nothing_is_answered() {
     let service = Setup { store, ..Setup::default() }.start();
     let problem = service.call("GET", "/v1/distributed_lock/report").refusal(503, "not_ready");
     assert_eq!(problem["outcome"], "none");
-    let (mut role, why) = (service.engine.role(), "the test said so");
-    let told =
-        role.wait_for(|role| matches!(role, Role::Recovering { reason } if reason.contains(why)));
+    let (mut state, why) = (service.engine.state(), "the test said so");
+    let told = state.wait_for(
+        |state| matches!(state, ReplicaState::Recovering { reason } if reason.contains(why)),
+    );
     drop(service.runtime.block_on(told).unwrap());
     let problem = service.call("GET", "/readyz").refusal(503, "not_ready");
     assert!(problem["detail"].as_str().unwrap().contains(why), "{problem}");
@@ -151,9 +152,9 @@ fn i7_more_requests_than_may_wait_are_refused_at_once() {
 fn a_service_that_shuts_down_says_so() {
     let service = Service::start();
     service.store.set(Mood::Hangs);
-    let (engine, mut role) = (service.engine.clone(), service.engine.role());
+    let (engine, mut state) = (service.engine.clone(), service.engine.state());
     let draining = service.runtime.spawn(async move { engine.drain().await });
-    let reached = role.wait_for(|role| *role == Role::Draining);
+    let reached = state.wait_for(|state| *state == ReplicaState::Draining);
     drop(service.runtime.block_on(reached).unwrap());
     for target in ["/v1/distributed_lock/report", "/readyz"] {
         let problem = service.call("GET", target).refusal(503, "draining");

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use leasehold_engine::Role;
+use leasehold_engine::ReplicaState;
 use leasehold_server::tls::{self, Tls, TlsError, TlsFiles, Trust};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -295,8 +295,8 @@ fn replica(store: &MoodyStore, files: &TlsFiles, token: &str) -> (Service, watch
 }
 
 fn follows(service: &Service) {
-    let mut role = service.engine.role();
-    let following = role.wait_for(|role| matches!(role, Role::Following(_)));
+    let mut state = service.engine.state();
+    let following = state.wait_for(|state| matches!(state, ReplicaState::Following(_)));
     drop(service.runtime.block_on(following).unwrap());
 }
 

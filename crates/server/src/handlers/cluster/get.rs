@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use leasehold_core::Role;
-use leasehold_engine::Role as EngineRole;
+use leasehold_engine::ReplicaState;
 
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
@@ -33,7 +33,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     Call::read(&api, &ENDPOINT, request, |_| Ok(()))?;
     api.engine.attend().await?;
-    let EngineRole::Leading(term) = *api.engine.role().borrow() else {
+    let ReplicaState::Leading(term) = *api.engine.state().borrow() else {
         return Err(Problem::new(ErrorCode::NotReady, "this replica does not lead"));
     };
     let members = api.cluster.as_ref().map(|cluster| cluster.members()).unwrap_or_default();

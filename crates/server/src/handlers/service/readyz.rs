@@ -1,7 +1,7 @@
 //! Whether calls to locks are answered.
 
 use hyper::StatusCode;
-use leasehold_engine::Role;
+use leasehold_engine::ReplicaState;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
@@ -29,13 +29,15 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 fn handle(api: &Api) -> Result<Response, Problem> {
-    match &*api.engine.role().borrow() {
-        Role::Leading(_) | Role::Standby | Role::Following(_) => {
+    match &*api.engine.state().borrow() {
+        ReplicaState::Leading(_) | ReplicaState::Standby | ReplicaState::Following(_) => {
             Ok(reply::json(StatusCode::OK, &Readiness { ready: true }))
         }
-        Role::Recovering { reason } | Role::Stopped { reason } => {
+        ReplicaState::Recovering { reason } | ReplicaState::Stopped { reason } => {
             Err(Problem::new(ErrorCode::NotReady, reason))
         }
-        Role::Draining => Err(Problem::new(ErrorCode::Draining, "the service is shutting down")),
+        ReplicaState::Draining => {
+            Err(Problem::new(ErrorCode::Draining, "the service is shutting down"))
+        }
     }
 }

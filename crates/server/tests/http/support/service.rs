@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use leasehold_engine::{Engine, Role, Settings, SystemClock};
+use leasehold_engine::{Engine, ReplicaState, Settings, SystemClock};
 use leasehold_server::listen::{ListenSettings, serve};
 use leasehold_server::{
     Cluster, Link, MetricsHandle, ServerSettings, api_router, credentials, install_metrics,
@@ -133,8 +133,8 @@ impl Service {
     }
 
     pub(crate) fn ready(self) -> Self {
-        let mut role = self.engine.role();
-        let leading = role.wait_for(Role::is_leading);
+        let mut state = self.engine.state();
+        let leading = state.wait_for(ReplicaState::is_leading);
         drop(self.runtime.block_on(leading).unwrap());
         self
     }

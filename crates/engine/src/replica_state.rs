@@ -14,7 +14,7 @@ pub struct Term {
 
 /// What the commit loop is doing.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Role {
+pub enum ReplicaState {
     /// Claiming an epoch and loading the table. Answers nothing yet.
     Recovering {
         /// Why it had to start over, or that it is the first start.
@@ -36,7 +36,7 @@ pub enum Role {
     },
 }
 
-impl Role {
+impl ReplicaState {
     /// Whether the table is here.
     #[must_use]
     pub fn is_leading(&self) -> bool {
