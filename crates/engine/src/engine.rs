@@ -123,7 +123,7 @@ pub struct Engine {
 
 impl Engine {
     /// Starts the loop on a thread of its own. It begins by claiming an epoch and loading the table, or,
-    /// if it leads on demand, by waiting for the first call; follow it with [`Engine::state`].
+    /// if it leads on demand, by waiting for the first call; follow it with [`Engine::watch_state`].
     ///
     /// # Errors
     /// If the machine grants no thread.
@@ -229,7 +229,7 @@ impl Engine {
     /// [`Failure::NotReady`], [`Failure::Elsewhere`] and [`Failure::Draining`]: there is nothing to follow
     /// here and now.
     pub fn follow(&self, filter: Filter, after: Option<EventId>) -> Result<Follower, Failure> {
-        match &*self.state.borrow() {
+        match &*self.state() {
             ReplicaState::Leading(_) | ReplicaState::Draining => {}
             ReplicaState::Recovering { reason } | ReplicaState::Stopped { reason } => {
                 return Err(Failure::NotReady(reason.clone()));
@@ -253,7 +253,7 @@ impl Engine {
     }
 
     fn why_closed(&self) -> Failure {
-        match &*self.state.borrow() {
+        match &*self.state() {
             ReplicaState::Stopped { reason } => Failure::NotReady(reason.clone()),
             ReplicaState::Recovering { .. }
             | ReplicaState::Standby
@@ -283,9 +283,15 @@ impl Engine {
         Self { pinned: None, ..self.clone() }
     }
 
-    /// Where the loop stands, to look at or to follow.
+    /// Where the loop stands. It cannot move on while somebody looks.
     #[must_use]
-    pub fn state(&self) -> watch::Receiver<ReplicaState> {
+    pub fn state(&self) -> watch::Ref<'_, ReplicaState> {
+        self.state.borrow()
+    }
+
+    /// Where the loop stands, to wait for.
+    #[must_use]
+    pub fn watch_state(&self) -> watch::Receiver<ReplicaState> {
         self.state.clone()
     }
 
@@ -317,7 +323,7 @@ impl Engine {
     /// Finishes what is queued, commits, resigns and ends the loop.
     pub async fn drain(&self) {
         self.wind_down_to(WindDown::Drain);
-        let mut state = self.state.clone();
+        let mut state = self.watch_state();
         // An error means that the loop is gone already, which is what was asked for.
         let _ = state.wait_for(|state| matches!(state, ReplicaState::Stopped { .. })).await;
     }

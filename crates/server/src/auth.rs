@@ -116,7 +116,7 @@ pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: &Query<'_>) -> 
     if !api.settings.dev && presented(headers, query).is_none() {
         return false;
     }
-    let stands_by = matches!(*api.engine.state().borrow(), ReplicaState::Standby);
+    let stands_by = matches!(*api.engine.state(), ReplicaState::Standby);
     stands_by || identify(api, headers, query).is_err()
 }
 
@@ -136,7 +136,7 @@ fn matches(hash: &KeyHash, expected: Option<&KeyHash>) -> bool {
 
 /// While the keys are being loaded nobody can be told that theirs is wrong.
 fn not_let_in(api: &Api, reason: &str) -> Problem {
-    match &*api.engine.state().borrow() {
+    match &*api.engine.state() {
         ReplicaState::Leading(_) | ReplicaState::Draining => {
             Problem::new(ErrorCode::Unauthorized, reason)
         }

@@ -233,7 +233,7 @@ async fn rows_that_break_a_promise_stop_the_loop_and_readiness_says_why() {
 
     let clock = std::sync::Arc::new(SystemClock);
     let engine = Engine::start(Box::new(store), clock, Settings::default()).unwrap();
-    let mut state = engine.state();
+    let mut state = engine.watch_state();
     let stopped = state.wait_for(|state| matches!(state, ReplicaState::Stopped { .. }));
     let stopped = timeout(Duration::from_secs(5), stopped).await.unwrap().unwrap().clone();
     let ReplicaState::Stopped { reason } = stopped else { panic!("{stopped:?}") };

@@ -213,7 +213,7 @@ fn revoke(name: &str) -> Command {
 async fn nothing_is_asked_of_the_store_while_nobody_asks() {
     let (instance, _, world) = two();
     sleep(Duration::from_millis(300)).await;
-    assert_eq!(*instance.engine.state().borrow(), ReplicaState::Standby);
+    assert_eq!(*instance.engine.state(), ReplicaState::Standby);
     assert_eq!(instance.asked.all(), [0; 4]);
 
     instance.engine.submit(create("job")).await.unwrap();
@@ -423,7 +423,7 @@ async fn a_lease_that_lasts_is_respected_and_callers_are_told() {
     let instance = Instance::start(&store, &world);
     let refused = instance.engine.submit(create("job")).await.unwrap_err();
     assert!(matches!(refused, Failure::NotReady(_)), "{refused:?}");
-    assert_eq!(*instance.engine.state().borrow(), ReplicaState::Standby);
+    assert_eq!(*instance.engine.state(), ReplicaState::Standby);
     sleep(Duration::from_millis(320)).await;
     instance.engine.submit(create("job")).await.unwrap();
 }

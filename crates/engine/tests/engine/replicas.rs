@@ -25,7 +25,7 @@ fn replica(store: &MemoryStore, address: &str) -> Engine {
 }
 
 async fn until(engine: &Engine, reached: impl FnMut(&ReplicaState) -> bool) -> ReplicaState {
-    let mut state = engine.state();
+    let mut state = engine.watch_state();
     let state = tokio::time::timeout(SOON, state.wait_for(reached)).await.unwrap().unwrap();
     state.clone()
 }
@@ -57,7 +57,7 @@ async fn a_follower_sends_callers_to_the_leader() {
     // Renewals outlast the lease.
     tokio::time::sleep(LEASE * 2).await;
     first.submit(create("job")).await.unwrap();
-    assert!(matches!(*second.state().borrow(), ReplicaState::Following(_)));
+    assert!(matches!(*second.state(), ReplicaState::Following(_)));
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ impl Service {
     }
 
     pub(crate) async fn until_leading(&self) {
-        let mut state = self.engine.state();
+        let mut state = self.engine.watch_state();
         let leading = state.wait_for(ReplicaState::is_leading);
         tokio::time::timeout(Duration::from_secs(5), leading).await.unwrap().unwrap();
     }

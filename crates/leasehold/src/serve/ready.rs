@@ -55,7 +55,7 @@ fn say_where(settings: &Settings, address: SocketAddr) -> Result<(), ServeError>
 
 /// Waits until requests are answered, here or by the leader, and says whether the table is here.
 async fn serving(engine: &Engine) -> bool {
-    let mut state = engine.state();
+    let mut state = engine.watch_state();
     let serves = |state: &ReplicaState| {
         matches!(
             state,
@@ -71,7 +71,7 @@ async fn serving(engine: &Engine) -> bool {
 
 /// Waits until the commit loop leads; forever if it never will.
 pub(super) async fn leading(engine: &Engine) {
-    let mut state = engine.state();
+    let mut state = engine.watch_state();
     if state.wait_for(ReplicaState::is_leading).await.is_err() {
         pending::<()>().await;
     }
@@ -81,7 +81,7 @@ pub(super) async fn leading(engine: &Engine) {
 /// later, because the store failed for good, leaves the service up: readiness tells of it, callers
 /// are refused, and what the operator finds is not a crash loop.
 pub(super) async fn never_led(engine: &Engine) -> String {
-    let mut state = engine.state();
+    let mut state = engine.watch_state();
     // Cloned at once: the loop cannot move on while somebody looks at its state.
     let decided = state
         .wait_for(|state| {

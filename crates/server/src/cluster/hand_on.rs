@@ -61,7 +61,7 @@ impl Cluster {
         if let Some(caller) = caller.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
             headers.append(X_FORWARDED_FOR, caller);
         }
-        let mut state = engine.state();
+        let mut state = engine.watch_state();
         let replaced = state.wait_for(|state| *state != ReplicaState::Following(leader.clone()));
         let answer = tokio::select! {
             answer = self.client.request(request.map(Either::Left)) => answer,

@@ -30,7 +30,7 @@ impl Cluster {
     /// Greets the leader for as long as this replica follows one, again and again.
     pub async fn keep_in_touch(&self, engine: &Engine) {
         loop {
-            let leader = match &*engine.state().borrow() {
+            let leader = match &*engine.state() {
                 ReplicaState::Following(leader) => Some(leader.clone()),
                 ReplicaState::Recovering { .. }
                 | ReplicaState::Standby

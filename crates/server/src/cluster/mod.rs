@@ -91,7 +91,7 @@ impl Cluster {
     /// [`ErrorCode::NotReady`] if another replica handed it on to one that does not lead, or that does
     /// not know it: the other has to look anew who leads. So it is handed on once at most.
     pub(crate) fn place(&self, engine: &Engine, headers: &HeaderMap) -> Result<Place, Problem> {
-        let leader = match &*engine.state().borrow() {
+        let leader = match &*engine.state() {
             ReplicaState::Following(leader) => Some(leader.clone()),
             ReplicaState::Recovering { .. }
             | ReplicaState::Standby

@@ -31,7 +31,7 @@ fn make_key(service: &Service) -> String {
 }
 
 fn stands_by(service: &Service) -> bool {
-    *service.engine.state().borrow() == ReplicaState::Standby
+    *service.engine.state() == ReplicaState::Standby
 }
 
 #[test]

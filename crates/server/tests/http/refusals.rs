@@ -61,7 +61,7 @@ fn before_the_table_is_loaded_nothing_is_answered() {
     let service = Setup { store, ..Setup::default() }.start();
     let problem = service.call("GET", "/v1/distributed_lock/report").refusal(503, "not_ready");
     assert_eq!(problem["outcome"], "none");
-    let (mut state, why) = (service.engine.state(), "the test said so");
+    let (mut state, why) = (service.engine.watch_state(), "the test said so");
     let told = state.wait_for(
         |state| matches!(state, ReplicaState::Recovering { reason } if reason.contains(why)),
     );
@@ -152,7 +152,7 @@ fn i7_more_requests_than_may_wait_are_refused_at_once() {
 fn a_service_that_shuts_down_says_so() {
     let service = Service::start();
     service.store.set(Mood::Hangs);
-    let (engine, mut state) = (service.engine.clone(), service.engine.state());
+    let (engine, mut state) = (service.engine.clone(), service.engine.watch_state());
     let draining = service.runtime.spawn(async move { engine.drain().await });
     let reached = state.wait_for(|state| *state == ReplicaState::Draining);
     drop(service.runtime.block_on(reached).unwrap());

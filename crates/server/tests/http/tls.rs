@@ -295,7 +295,7 @@ fn replica(store: &MoodyStore, files: &TlsFiles, token: &str) -> (Service, watch
 }
 
 fn follows(service: &Service) {
-    let mut state = service.engine.state();
+    let mut state = service.engine.watch_state();
     let following = state.wait_for(|state| matches!(state, ReplicaState::Following(_)));
     drop(service.runtime.block_on(following).unwrap());
 }

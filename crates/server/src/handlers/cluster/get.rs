@@ -33,7 +33,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     Call::read(&api, &ENDPOINT, request, |_| Ok(()))?;
     api.engine.attend().await?;
-    let ReplicaState::Leading(term) = *api.engine.state().borrow() else {
+    let ReplicaState::Leading(term) = *api.engine.state() else {
         return Err(Problem::new(ErrorCode::NotReady, "this replica does not lead"));
     };
     let members = api.cluster.as_ref().map(|cluster| cluster.members()).unwrap_or_default();

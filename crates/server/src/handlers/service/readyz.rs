@@ -29,7 +29,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 fn handle(api: &Api) -> Result<Response, Problem> {
-    match &*api.engine.state().borrow() {
+    match &*api.engine.state() {
         ReplicaState::Leading(_) | ReplicaState::Standby | ReplicaState::Following(_) => {
             Ok(reply::json(StatusCode::OK, &Readiness { ready: true }))
         }

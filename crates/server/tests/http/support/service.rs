@@ -133,7 +133,7 @@ impl Service {
     }
 
     pub(crate) fn ready(self) -> Self {
-        let mut state = self.engine.state();
+        let mut state = self.engine.watch_state();
         let leading = state.wait_for(ReplicaState::is_leading);
         drop(self.runtime.block_on(leading).unwrap());
         self
