@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use leasehold_core::{Command, Limits, Now, Refusal, Reply};
+use leasehold_core::{Command, Limits, Mono, Refusal, Reply};
 use leasehold_store::{Leader, Store};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -301,10 +301,10 @@ impl Engine {
         self.calls.max_capacity() - self.calls.capacity()
     }
 
-    /// The clocks that the loop decides by, to measure against the deadlines in its replies.
+    /// The clock that the loop decides by, to measure against the deadlines in its replies.
     #[must_use]
-    pub fn now(&self) -> Now {
-        self.clock.now()
+    pub fn mono(&self) -> Mono {
+        self.clock.mono()
     }
 
     /// Tries to lead at once, if it follows another now: that one has said that it leaves.

@@ -216,7 +216,7 @@ impl Owner {
         while let Ok(gone) = self.gone.try_recv() {
             work.gone.push(gone);
         }
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let until = |moment: Mono| moment.since(now).min(LONGEST_SLEEP);
         let has_work = !work.gone.is_empty();
         let idle = async {
@@ -264,7 +264,7 @@ impl Owner {
         rests: bool,
     ) -> Result<(), StoreError> {
         if let Some(due) = lease.due() {
-            let now = self.clock.now().mono;
+            let now = self.clock.mono();
             if due <= now {
                 match self.renew(epoch, lease, now).await {
                     Err(StoreError::Unavailable(reason)) if lease.is_certain(now) => {
@@ -277,7 +277,7 @@ impl Owner {
         }
         self.commit(epoch, effects, table).await?;
         if effects.batch.is_empty() && rests {
-            let now = self.clock.now().mono;
+            let now = self.clock.mono();
             if !lease.is_certain(now) {
                 self.renew(epoch, lease, now).await?;
             }
@@ -304,9 +304,9 @@ impl Owner {
         table: &Table,
     ) -> Result<(), StoreError> {
         if !effects.batch.is_empty() {
-            let started = self.clock.now().mono;
+            let started = self.clock.mono();
             self.store.commit(epoch, &effects.batch).await?;
-            self.gauges.committed(&effects.batch, self.clock.now().mono.since(started));
+            self.gauges.committed(&effects.batch, self.clock.mono().since(started));
         }
         if effects.keys_changed {
             self.know_keys(table);

@@ -75,10 +75,10 @@ impl Owner {
                 self.refuse_all(work, &Failure::Draining);
                 return Attempt::Done(Recovered::Drained);
             }
-            let began = self.clock.now().mono;
+            let began = self.clock.mono();
             let error = match self.try_to_recover().await {
                 Ok((table, epoch, lease)) => {
-                    self.turns.took(self.clock.now().mono.since(began));
+                    self.turns.took(self.clock.mono().since(began));
                     return Attempt::Done(Recovered::Table(table, epoch, lease));
                 }
                 Err(StoreError::Corrupt(what)) => return Attempt::Done(Recovered::Hopeless(what)),

@@ -73,7 +73,7 @@ impl Owner {
     pub(crate) async fn try_to_recover(
         &mut self,
     ) -> Result<(Box<Table>, Epoch, Lease), StoreError> {
-        let sent = self.clock.now().mono;
+        let sent = self.clock.mono();
         let epoch = self.store.claim().await?;
         let lease = Lease::new(self.settings.leadership.lease_of(&*self.store), sent);
         let deadlines = self.settings.leadership.deadlines();

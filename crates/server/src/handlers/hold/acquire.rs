@@ -71,7 +71,7 @@ async fn acquire(
     request: Request,
     mode: Mode,
 ) -> Result<Response, Problem> {
-    let arrived = api.engine.now().mono;
+    let arrived = api.engine.mono();
     let acquire = Call::read(api, endpoint, request, |call| parse(call, mode))?;
     let detail = acquire.terms.detail;
     submit_for_grant(api, Command::Acquire(acquire), detail, arrived).await

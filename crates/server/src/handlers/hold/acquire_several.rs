@@ -39,7 +39,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let arrived = api.engine.now().mono;
+    let arrived = api.engine.mono();
     let (caller, idempotency_key, detail) = {
         let call = Call::open(&api, &ENDPOINT, &request)?;
         let (idempotency_key, detail) = (call.idempotency_key()?, call.detail());
@@ -57,7 +57,7 @@ async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
     let process_id = acquire.process_id.clone();
     match api.engine.submit(Command::Acquire(acquire)).await? {
         Reply::Granted(grants) => {
-            let now = api.engine.now().mono;
+            let now = api.engine.mono();
             Ok(preferred(&Grants::new(&process_id, &grants, arrived, now), detail))
         }
         other => Err(mismatched(&other)),

@@ -38,7 +38,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let arrived = api.engine.now().mono;
+    let arrived = api.engine.mono();
     let (command, detail) = Call::read(&api, &ENDPOINT, request, parse)?;
     submit_for_grant(&api, command, detail, arrived).await
 }

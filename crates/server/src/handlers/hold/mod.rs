@@ -65,7 +65,7 @@ async fn submit_for_grant(
     match api.engine.submit(command).await? {
         Reply::Granted(grants) => match grants.as_slice() {
             [grant] => {
-                let now = api.engine.now().mono;
+                let now = api.engine.mono();
                 Ok(preferred(&GrantedLock::new(grant, arrived, now), detail))
             }
             several => {
