@@ -62,14 +62,10 @@ impl Owner {
             let drained = self.wait_for_work(due, size, work, &waiting).await;
             taken = work.calls.len();
             if drained && work.is_empty() && work.gone.is_empty() {
-                for (caller, _) in waiting.into_callers() {
-                    drop(caller.send(Err(Failure::Draining)));
-                }
+                waiting.refuse(&Failure::Draining);
                 return TermEnd::Drained;
             }
-            while let Ok(caller) = self.attending.try_recv() {
-                work.attending.push(caller);
-            }
+            work.attend(&mut self.attending);
             let now = self.clock.now();
             let mut effects = Effects::default();
             let asked = !work.is_empty();

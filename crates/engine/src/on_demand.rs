@@ -46,9 +46,7 @@ impl Owner {
                 self.somebody_asks(work).await;
             }
             if *self.wind_down.borrow() == WindDown::Drain || work.is_empty() {
-                self.inbox.close();
-                self.refuse_all(work, &Failure::Draining);
-                return Recovered::Drained;
+                return self.drained(work);
             }
             if let Attempt::Done(recovered) = self.try_to_take_over(work).await {
                 return recovered;
@@ -71,9 +69,7 @@ impl Owner {
         let mut failures = 0;
         loop {
             if self.stands_back().await {
-                self.inbox.close();
-                self.refuse_all(work, &Failure::Draining);
-                return Attempt::Done(Recovered::Drained);
+                return Attempt::Done(self.drained(work));
             }
             let began = self.clock.mono();
             let error = match self.try_to_recover().await {
@@ -112,14 +108,19 @@ impl Owner {
         }
     }
 
+    /// Takes nothing new, and turns everybody away who asked.
+    fn drained(&mut self, work: &mut Work) -> Recovered {
+        self.inbox.close();
+        self.refuse_all(work, &Failure::Draining);
+        Recovered::Drained
+    }
+
     /// Tells everybody who asked the same. Nothing was done.
     fn refuse_all(&mut self, work: &mut Work, failure: &Failure) {
         while let Ok(call) = self.inbox.try_recv() {
             work.calls.push(call);
         }
-        while let Ok(caller) = self.attending.try_recv() {
-            work.attending.push(caller);
-        }
+        work.attend(&mut self.attending);
         work.refuse(failure);
     }
 
@@ -159,9 +160,7 @@ impl Owner {
                 // The caller may have hung up meanwhile; then nobody needs the answer.
                 drop(caller.send(Err(failure.clone())));
             }
-            for (caller, _) in waiting.into_callers() {
-                drop(caller.send(Err(nothing_done.clone())));
-            }
+            waiting.refuse(&nothing_done);
             work.refuse(&nothing_done);
         }
         TermEnd::Lost(error.to_string())

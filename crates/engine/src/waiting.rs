@@ -61,4 +61,12 @@ impl Waiting {
     pub(crate) fn into_callers(self) -> impl Iterator<Item = Caller> {
         self.callers.into_values().map(|(_, caller)| caller)
     }
+
+    /// Tells all of them the same. Nothing was granted to them.
+    pub(crate) fn refuse(self, failure: &Failure) {
+        for (caller, _) in self.into_callers() {
+            // It may have hung up meanwhile; then nobody needs the answer.
+            drop(caller.send(Err(failure.clone())));
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leasehold_core::{Command, Mono};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Attendance, Call, Failure};
 use crate::gone::{CallId, CallOutcome, Gone};
@@ -21,6 +21,13 @@ impl Work {
     /// Whether nobody waits for anything.
     pub(crate) fn is_empty(&self) -> bool {
         self.calls.is_empty() && self.attending.is_empty()
+    }
+
+    /// Takes in who else asks by now whether what is known here is the latest.
+    pub(crate) fn attend(&mut self, attending: &mut mpsc::Receiver<oneshot::Sender<Attendance>>) {
+        while let Ok(caller) = attending.try_recv() {
+            self.attending.push(caller);
+        }
     }
 
     /// Tells everybody the same. Nothing was done.
