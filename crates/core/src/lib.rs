@@ -24,6 +24,7 @@ mod command;
 mod deadlines;
 mod decide;
 mod event;
+mod execute;
 mod history;
 mod id;
 mod key;
@@ -43,6 +44,7 @@ pub use command::{
 pub use deadlines::Deadlines;
 pub use decide::{Answer, Decision, Verdict};
 pub use event::{Event, EventKind, Leaving, Party};
+pub use execute::Effects;
 pub use history::PastHold;
 pub use id::{
     IdError, IdempotencyKey, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES,
@@ -59,6 +61,6 @@ pub use reply::{
     Quota, Refusal, Reply, WaitView,
 };
 pub use row::{Batch, Row, RowKey, RowWrite};
-pub use table::{Effects, Inconsistency, Occupancy, Recovery, Table, Violation};
+pub use table::{Inconsistency, Occupancy, Recovery, Table, Violation};
 pub use time::{Mono, Now, TimeoutSecs, Wall};
 pub use token::FencingToken;

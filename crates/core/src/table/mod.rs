@@ -2,20 +2,17 @@
 
 mod apply;
 mod check;
-mod effects;
 mod history;
+mod process;
 mod record;
 mod recovery;
 mod releases;
-mod run;
-mod show;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::command::{Command, HoldKey, Mode};
+use crate::command::{HoldKey, Mode};
 use crate::deadlines::Deadlines;
-use crate::decide::{self, Decision};
 use crate::history::Past;
 use crate::id::{KeyId, LockId, Namespace, ProcessId};
 use crate::key::ApiKey;
@@ -23,11 +20,11 @@ use crate::limits::Limits;
 use crate::line::{Ticket, Waiter};
 use crate::lock::Lock;
 use crate::reply::LostHold;
-use crate::time::{Mono, Now};
+use crate::time::Mono;
 use crate::token::FencingToken;
 
 pub use check::Inconsistency;
-pub use effects::Effects;
+pub(crate) use check::agree;
 pub(crate) use history::History;
 pub use recovery::{Recovery, Violation};
 pub(crate) use releases::Releases;
@@ -108,12 +105,6 @@ impl Table {
         }
     }
 
-    /// Decides one command without changing anything.
-    #[must_use]
-    pub fn decide(&self, now: Now, command: &Command) -> Decision {
-        decide::decide(self, now, command)
-    }
-
     /// When the next hold expires or the next wait ends, if any.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
@@ -148,6 +139,13 @@ impl Table {
 
     pub(crate) fn space(&self, namespace: &Namespace) -> Option<&Space> {
         self.spaces.get(namespace)
+    }
+
+    /// All locks.
+    pub(crate) fn locks(&self) -> impl Iterator<Item = (&Namespace, &LockId, &Lock)> {
+        self.spaces.iter().flat_map(|(namespace, space)| {
+            space.locks.iter().map(move |(lock_id, lock)| (namespace, lock_id, lock))
+        })
     }
 
     pub(crate) fn lock(&self, namespace: &Namespace, lock_id: &LockId) -> Option<&Lock> {

@@ -15,7 +15,7 @@ impl Table {
     /// history, which dates the lock; the lock's own row is written where there is no such row. A refresh
     /// that keeps the timeout's length writes nothing unless deadlines are stored, and so do lines and what
     /// a process has heard.
-    pub(super) fn record(&self, change: &Change, batch: &mut Batch) {
+    pub(crate) fn record(&self, change: &Change, batch: &mut Batch) {
         match change {
             Change::LockCreated { namespace, lock_id, .. } => {
                 self.put_lock(namespace, lock_id, batch);

@@ -12,7 +12,7 @@ use crate::time::Now;
 impl Table {
     /// Tells of a change that is about to be applied: after it the table would not know any more whose
     /// hold ended, or who left the line.
-    pub(super) fn tell(&self, now: Now, change: &Change, events: &mut Vec<Event>) {
+    pub(crate) fn tell(&self, now: Now, change: &Change, events: &mut Vec<Event>) {
         let mut tell = |namespace: &Namespace, lock_id: &LockId, kind| {
             let (namespace, lock_id) = (namespace.clone(), lock_id.clone());
             events.push(Event { namespace, lock_id, at: now.wall, kind });

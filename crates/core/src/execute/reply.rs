@@ -1,11 +1,11 @@
-//! What callers get to see: views of the table after the changes of a decision.
+//! What a yes shows: the table after the changes of its decision.
 
-use super::Table;
 use crate::command::{Detail, HoldKey};
 use crate::decide::Answer;
-use crate::id::{LockId, Namespace, ProcessId};
+use crate::id::{LockId, Namespace};
 use crate::lock::{Lock, Show};
-use crate::reply::{Grant, LockView, ProcessHold, Reply};
+use crate::reply::{Grant, LockView, Reply};
+use crate::table::Table;
 use crate::time::Now;
 
 impl Table {
@@ -23,35 +23,6 @@ impl Table {
             }
             Answer::Ready(reply) => *reply,
         }
-    }
-
-    /// A process as it stands.
-    pub(crate) fn show_process(
-        &self,
-        now: Now,
-        namespace: &Namespace,
-        process_id: &ProcessId,
-    ) -> Reply {
-        Reply::Process {
-            holds: self.holds_shown(now, namespace, process_id),
-            lost: self.losses_of(namespace, process_id),
-        }
-    }
-
-    fn holds_shown(
-        &self,
-        now: Now,
-        namespace: &Namespace,
-        process_id: &ProcessId,
-    ) -> Vec<ProcessHold> {
-        let holds = self.holds_of(namespace, process_id).into_iter();
-        holds
-            .filter_map(|hold| {
-                let held = self.lock(namespace, &hold.lock_id)?.hold_of(&hold)?;
-                let view = held.view(process_id, now);
-                Some(ProcessHold { lock_id: hold.lock_id, mode: hold.mode, hold: view })
-            })
-            .collect()
     }
 
     fn lock_of_holder(&self, now: Now, hold: &HoldKey, detail: Detail) -> LockView {

@@ -1,15 +1,21 @@
 //! From a decision to its effects: apply it, note its rows, tell of it, and serve the lines that it moved.
 
-use super::{Effects, Table};
+mod check;
+mod effects;
+mod reply;
+
 use crate::change::Change;
 use crate::command::{Command, HoldKey};
-use crate::decide::{self, Due, Verdict};
+use crate::decide::{self, Decision, Due, Verdict};
 use crate::event::Leaving;
 use crate::id::{LockId, Namespace};
 use crate::line::Ticket;
 use crate::reply::Outcome;
+use crate::table::Table;
 use crate::time::{Now, Wall};
 use crate::token::FencingToken;
+
+pub use effects::Effects;
 
 /// Past holds that one end drops at most: one makes room for the hold that ends, and one more lets
 /// what is too old, or too many since a limit was lowered, go little by little. So a wall clock that is
@@ -20,6 +26,12 @@ const MAX_DROPPED: usize = 2;
 type Moved = Vec<(Namespace, LockId)>;
 
 impl Table {
+    /// Decides one command without changing anything.
+    #[must_use]
+    pub fn decide(&self, now: Now, command: &Command) -> Decision {
+        decide::decide(self, now, command)
+    }
+
     /// Decides one command, applies the decision, serves whoever is next in line because of it, and
     /// notes the rows that it all touched.
     ///
