@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "test helpers are tests too")]
 
 mod naive;
+mod seeded;
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -17,7 +18,6 @@ use naive::translate::{
 use naive::witness::Witness;
 use naive::{Moment, Naive, Name, Process, Seen, SeenPast, Space, Verdict, Who};
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 
 const SPACES: Space = 2;
 const NAMES: Name = 4;
@@ -357,28 +357,13 @@ fn history(table: &mut Table, now: Now, space: Space, name: Name) -> Option<Vec<
     see_history(&table.execute(now, &command, &mut Effects::default()))
 }
 
-/// One seed, so that everybody runs the same; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` explore.
 const SEED: u64 = 20_260_801;
 
 #[test]
 fn i1_i3_i4_i5_the_table_does_what_the_naive_model_does() {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    let seed = match config.rng_seed {
-        RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => SEED,
-    };
-    config.rng_seed = RngSeed::Fixed(seed);
-    let cases = config.cases;
-    let outcome = TestRunner::new(config).run(&steps(), |steps| {
+    seeded::run("model", SEED, &steps(), |steps| {
         let mut run = Run::new();
         steps.iter().for_each(|step| run.step(step));
         run.check_rebuilt();
-        Ok(())
     });
-    if let Err(failure) = outcome {
-        panic!(
-            "{failure}\nagain: PROPTEST_RNG_SEED={seed} PROPTEST_CASES={cases} \
-             cargo nextest run -p leasehold-core --test model"
-        );
-    }
 }

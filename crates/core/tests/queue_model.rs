@@ -4,6 +4,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "test helpers are tests too")]
 
 mod queue;
+mod seeded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -13,7 +14,6 @@ use leasehold_core::{
     Refusal, Reply, Row, RowKey, RowWrite, Table, Ticket, Wall,
 };
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 use queue::translate::{
     acquire, hold_key, lock_id, name_of, namespace, new_lock, number_of, process_id, secs, terms,
     verdict_of, wait,
@@ -364,7 +364,6 @@ fn sorted<T: Ord>(entries: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
     entries.collect::<BTreeSet<T>>().into_iter()
 }
 
-/// One seed, so that everybody runs the same; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` explore.
 const SEED: u64 = 20_260_802;
 
 /// With so many runs each thing that they are for has happened.
@@ -372,27 +371,13 @@ const ENOUGH_CASES: u32 = 256;
 
 #[test]
 fn i1_i3_i6_lines_do_what_the_naive_queue_does() {
-    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    let seed = match config.rng_seed {
-        RngSeed::Fixed(seed) => seed,
-        RngSeed::Random => SEED,
-    };
-    config.rng_seed = RngSeed::Fixed(seed);
-    let cases = config.cases;
     let met = std::cell::Cell::new(Met::default());
-    let outcome = TestRunner::new(config).run(&steps(), |steps| {
+    let cases = seeded::run("queue_model", SEED, &steps(), |steps| {
         let mut run = Run::new();
         run.met = met.get();
         steps.iter().for_each(|step| run.step(step));
         met.set(run.met);
-        Ok(())
     });
-    if let Err(failure) = outcome {
-        panic!(
-            "{failure}\nagain: PROPTEST_RNG_SEED={seed} PROPTEST_CASES={cases} \
-             cargo nextest run -p leasehold-core --test queue_model"
-        );
-    }
     let met = met.get();
     let all = [met.waits, met.served, met.timed_out, met.deadlocks, met.returned, met.lapsed];
     let met_all = all.iter().all(|count| *count > 0) && met.refused_waiters > 0;
