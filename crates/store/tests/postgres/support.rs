@@ -8,10 +8,10 @@ use leasehold_core::{
     Batch, FencingToken, HoldKey, LockId, Mode, Namespace, ProcessId, Row, RowKey, TimeoutSecs,
     Wall,
 };
-use leasehold_store::{Candidate, Epoch, PostgresStore, Store};
+use leasehold_store::{Candidate, Epoch, PostgresStore, Store, StoreError};
 use tokio_postgres::{Client, NoTls};
 
-use crate::server::Server;
+use crate::server::{Server, fresh_schema};
 
 pub(crate) type Rows = BTreeMap<RowKey, Row>;
 
@@ -80,6 +80,41 @@ pub(crate) async fn person(server: &Server, schema: &str) -> Client {
     tokio::spawn(connection);
     client.batch_execute(&format!("SET search_path = {schema}")).await.unwrap();
     client
+}
+
+/// A store that leads in a schema of its own, and a person who looks into that past it.
+pub(crate) struct Leading {
+    pub(crate) server: Server,
+    pub(crate) schema: String,
+    pub(crate) store: PostgresStore,
+    pub(crate) epoch: Epoch,
+    pub(crate) person: Client,
+}
+
+impl Leading {
+    pub(crate) fn url(&self) -> String {
+        self.server.url(&self.schema)
+    }
+
+    pub(crate) async fn commit(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        self.store.commit(self.epoch, &batch_of(rows)).await
+    }
+
+    pub(crate) async fn load(&mut self) -> Result<(), StoreError> {
+        self.store.load(self.epoch, &mut |_| {}).await
+    }
+
+    pub(crate) async fn person_says(&self, sql: &str) {
+        self.person.batch_execute(sql).await.unwrap();
+    }
+}
+
+pub(crate) async fn leading() -> Leading {
+    let (server, schema) = (Server::shared(), fresh_schema());
+    let mut store = open(&server.url(&schema)).await;
+    let epoch = store.claim().await.unwrap();
+    let person = person(&server, &schema).await;
+    Leading { server, schema, store, epoch, person }
 }
 
 /// Number of the last batch.

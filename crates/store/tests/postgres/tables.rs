@@ -7,7 +7,9 @@ use leasehold_store::{Store, StoreError};
 use tokio::time::sleep;
 
 use crate::server::{Server, fresh_schema};
-use crate::support::{LEASE, batch_of, block_on, by_key, hold, hold_key, open, person, rows};
+use crate::support::{
+    LEASE, batch_of, block_on, by_key, hold, hold_key, leading, open, person, rows,
+};
 
 fn assert_corrupt<T: std::fmt::Debug>(outcome: Result<T, StoreError>, what: &str) {
     match outcome {
@@ -19,15 +21,12 @@ fn assert_corrupt<T: std::fmt::Debug>(outcome: Result<T, StoreError>, what: &str
 #[test]
 fn a_person_can_ask_who_holds_what() {
     block_on(async {
-        let (server, schema) = (Server::shared(), fresh_schema());
-        let mut store = open(&server.url(&schema)).await;
-        let epoch = store.claim().await.unwrap();
-        store.commit(epoch, &batch_of(&[hold("ci-7", 4)])).await.unwrap();
+        let mut leading = leading().await;
+        leading.commit(&[hold("ci-7", 4)]).await.unwrap();
         let sql = "SELECT lock_id, mode, process_id, token, timeout_secs, acquired_at::text, leader_address \
                    FROM holds, meta WHERE lease_until > now()";
-        let person = person(&server, &schema).await;
-        person.batch_execute("SET timezone = 'UTC'").await.unwrap();
-        let row = person.query_one(sql, &[]).await.unwrap();
+        leading.person_says("SET timezone = 'UTC'").await;
+        let row = leading.person.query_one(sql, &[]).await.unwrap();
         let text = |at: usize| row.get::<_, String>(at);
         assert_eq!([text(0), text(1), text(2)], ["a", "read", "ci-7"]);
         assert_eq!([row.get::<_, i64>(3), row.get::<_, i64>(4)], [4, 60]);
@@ -38,16 +37,13 @@ fn a_person_can_ask_who_holds_what() {
 #[test]
 fn tables_of_a_later_format_are_left_alone() {
     block_on(async {
-        let (server, schema) = (Server::shared(), fresh_schema());
-        let mut store = open(&server.url(&schema)).await;
-        let epoch = store.claim().await.unwrap();
-        store.resign(epoch).await.unwrap();
-        let person = person(&server, &schema).await;
-        person.batch_execute("UPDATE meta SET format = 1000").await.unwrap();
-        assert_corrupt(store.claim().await, "format 1000");
-        assert_corrupt(open(&server.url(&schema)).await.claim().await, "start the version");
-        let row = person.query_one("SELECT epoch FROM meta", &[]).await.unwrap();
-        assert_eq!(u64::try_from(row.get::<_, i64>(0)), Ok(epoch.0));
+        let mut leading = leading().await;
+        leading.store.resign(leading.epoch).await.unwrap();
+        leading.person_says("UPDATE meta SET format = 1000").await;
+        assert_corrupt(leading.store.claim().await, "format 1000");
+        assert_corrupt(open(&leading.url()).await.claim().await, "start the version");
+        let row = leading.person.query_one("SELECT epoch FROM meta", &[]).await.unwrap();
+        assert_eq!(u64::try_from(row.get::<_, i64>(0)), Ok(leading.epoch.0));
     });
 }
 
@@ -94,18 +90,16 @@ fn tables_of_an_earlier_format_are_brought_up_to_date() {
 #[test]
 fn i3_a_database_that_has_forgotten_what_was_acknowledged_is_refused() {
     block_on(async {
-        let (server, schema) = (Server::shared(), fresh_schema());
-        let mut store = open(&server.url(&schema)).await;
-        let epoch = store.claim().await.unwrap();
-        store.commit(epoch, &batch_of(&[hold("first", 1)])).await.unwrap();
-        let person = person(&server, &schema).await;
-        person.batch_execute("UPDATE meta SET batch = 0").await.unwrap();
-        let lost = store.commit(epoch, &batch_of(&[hold("second", 2)])).await;
-        assert_eq!(lost, Err(StoreError::Fenced(epoch)));
-        assert_corrupt(store.claim().await, "had been acknowledged");
-        person.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
-        assert_corrupt(store.claim().await, "meta");
-        let refilled = person.query_one("SELECT to_regclass('meta') IS NULL", &[]).await.unwrap();
+        let mut leading = leading().await;
+        leading.commit(&[hold("first", 1)]).await.unwrap();
+        leading.person_says("UPDATE meta SET batch = 0").await;
+        let lost = leading.commit(&[hold("second", 2)]).await;
+        assert_eq!(lost, Err(StoreError::Fenced(leading.epoch)));
+        assert_corrupt(leading.store.claim().await, "had been acknowledged");
+        leading.person_says(&format!("DROP SCHEMA {} CASCADE", leading.schema)).await;
+        assert_corrupt(leading.store.claim().await, "meta");
+        let refilled =
+            leading.person.query_one("SELECT to_regclass('meta') IS NULL", &[]).await.unwrap();
         assert!(refilled.get::<_, bool>(0), "nothing was made in its place");
     });
 }
@@ -113,20 +107,17 @@ fn i3_a_database_that_has_forgotten_what_was_acknowledged_is_refused() {
 #[test]
 fn rows_that_were_never_committed_are_named() {
     block_on(async {
-        let (server, schema) = (Server::shared(), fresh_schema());
-        let mut store = open(&server.url(&schema)).await;
-        let epoch = store.claim().await.unwrap();
-        store.commit(epoch, &batch_of(&[hold("first", 1)])).await.unwrap();
-        let person = person(&server, &schema).await;
-        person.batch_execute("UPDATE holds SET timeout_secs = 0").await.unwrap();
+        let mut leading = leading().await;
+        leading.commit(&[hold("first", 1)]).await.unwrap();
+        leading.person_says("UPDATE holds SET timeout_secs = 0").await;
         let key = hold_key("first");
         let named = format!("process_id={:?}", key.process_id.as_str());
-        assert_corrupt(store.load(epoch, &mut |_| {}).await, &named);
-        person.batch_execute("DROP TABLE holds").await.unwrap();
-        assert_corrupt(store.load(epoch, &mut |_| {}).await, "holds");
-        person.batch_execute("DELETE FROM meta").await.unwrap();
-        assert_corrupt(store.claim().await, "meta");
-        assert_corrupt(store.leader().await, "meta");
+        assert_corrupt(leading.load().await, &named);
+        leading.person_says("DROP TABLE holds").await;
+        assert_corrupt(leading.load().await, "holds");
+        leading.person_says("DELETE FROM meta").await;
+        assert_corrupt(leading.store.claim().await, "meta");
+        assert_corrupt(leading.store.leader().await, "meta");
     });
 }
 
@@ -135,19 +126,16 @@ fn rows_that_were_never_committed_are_named() {
 #[test]
 fn the_clock_of_the_database_ends_no_lease() {
     block_on(async {
-        let (server, schema) = (Server::shared(), fresh_schema());
-        let url = server.url(&schema);
-        let (mut leading, mut rival) = (open(&url).await, open(&url).await);
-        let epoch = leading.claim().await.unwrap();
-        let person = person(&server, &schema).await;
+        let mut leading = leading().await;
+        let mut rival = open(&leading.url()).await;
         let began = Instant::now();
         while began.elapsed() < LEASE * 3 / 2 {
-            leading.renew(epoch).await.unwrap();
-            person.batch_execute("UPDATE meta SET lease_until = '-infinity'").await.unwrap();
+            leading.store.renew(leading.epoch).await.unwrap();
+            leading.person_says("UPDATE meta SET lease_until = '-infinity'").await;
             assert!(matches!(rival.claim().await, Err(StoreError::Led(_))));
             sleep(LEASE / 10).await;
         }
         sleep(LEASE).await;
-        assert!(rival.claim().await.unwrap() > epoch);
+        assert!(rival.claim().await.unwrap() > leading.epoch);
     });
 }
