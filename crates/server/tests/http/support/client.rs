@@ -70,6 +70,11 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// Waits for the end of a connection that the service cuts off: closed or reset, either way it is over.
+pub(crate) fn wait_for_end(stream: &mut TcpStream) {
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)], length: usize) -> String {
     let extra: String =
         headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
