@@ -147,44 +147,54 @@ impl Person {
     }
 }
 
+/// An export that stands still in the middle, because of that person.
+struct HalfDone {
+    desk: Desk,
+    place: Place,
+    person: Person,
+    export: Server,
+    /// It runs for as long as somebody has it.
+    _server: postgres::Server,
+    schema: String,
+}
+
+impl HalfDone {
+    fn new() -> Self {
+        let desk = Desk::new();
+        let server = postgres::Server::shared();
+        let schema = postgres::fresh_schema();
+        let place = Place::shared(server.url(&schema));
+        let replica = place.launch().start();
+        acquire(&replica, "a", "p");
+        assert_eq!(replica.terminate().code, Some(0));
+        let person = Person::who_keeps_holds(&server, &schema);
+        let export = place.spawn(&["export", "--output", &desk.name("file")]);
+        let exists = || desk.path("file").exists().then_some(());
+        eventually(Duration::from_secs(20), "the file", exists);
+        Self { desk, place, person, export, _server: server, schema }
+    }
+}
+
 /// Who led meanwhile may have granted what is not in the file: it must not pass for the whole.
 #[test]
 fn i3_an_export_that_lost_the_lead_is_none() {
-    let desk = Desk::new();
-    let server = postgres::Server::shared();
-    let schema = postgres::fresh_schema();
-    let place = Place::shared(server.url(&schema));
-    let replica = place.launch().start();
-    acquire(&replica, "a", "p");
-    assert_eq!(replica.terminate().code, Some(0));
-    let person = Person::who_keeps_holds(&server, &schema);
-    let export = place.spawn(&["export", "--output", &desk.name("file")]);
-    eventually(Duration::from_secs(20), "the file", || desk.path("file").exists().then_some(()));
+    let scene = HalfDone::new();
     // As if its lease had run out and another replica had claimed.
-    person.says(&format!("UPDATE {schema}.meta SET epoch = epoch + 1"));
-    person.lets_go();
-    assert_refused(&export.ended(), &["the lead was lost meanwhile"]);
-    assert!(!desk.path("file").exists());
+    scene.person.says(&format!("UPDATE {}.meta SET epoch = epoch + 1", scene.schema));
+    scene.person.lets_go();
+    assert_refused(&scene.export.ended(), &["the lead was lost meanwhile"]);
+    assert!(!scene.desk.path("file").exists());
 }
 
 /// A signal gives the lead back and leaves no file.
 #[test]
 fn an_export_that_is_interrupted_gives_the_lead_back() {
-    let desk = Desk::new();
-    let server = postgres::Server::shared();
-    let schema = postgres::fresh_schema();
-    let place = Place::shared(server.url(&schema));
-    let replica = place.launch().start();
-    acquire(&replica, "a", "p");
-    assert_eq!(replica.terminate().code, Some(0));
-    let person = Person::who_keeps_holds(&server, &schema);
-    let export = place.spawn(&["export", "--output", &desk.name("file")]);
-    eventually(Duration::from_secs(20), "the file", || desk.path("file").exists().then_some(()));
-    export.signal(Signal::INT);
+    let scene = HalfDone::new();
+    scene.export.signal(Signal::INT);
     eventually(Duration::from_secs(20), "the end of the file", || {
-        (!desk.path("file").exists()).then_some(())
+        (!scene.desk.path("file").exists()).then_some(())
     });
-    person.lets_go();
-    assert_refused(&export.ended(), &["stopped by SIGINT"]);
-    place.export(&desk.name("file"));
+    scene.person.lets_go();
+    assert_refused(&scene.export.ended(), &["stopped by SIGINT"]);
+    scene.place.export(&scene.desk.name("file"));
 }
