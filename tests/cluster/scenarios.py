@@ -33,9 +33,9 @@ def with_clocks(*ahead, engines=None, of_engine=False):
     return mark
 
 
-def leader_killed(cluster, engine):
+def kill(cluster, leader):
     """kill -9 of the leader; it comes back as a follower."""
-    leader, began = cluster.leader(), time.monotonic()
+    began = time.monotonic()
     leader.process.kill()
     time.sleep(UNPLANNED_SECONDS + 1)
     ended = time.monotonic()
@@ -43,6 +43,21 @@ def leader_killed(cluster, engine):
     leader.start()
     until("the killed replica is back", leader.is_ready)
     return Outcome(began, ended, UNPLANNED_SECONDS)
+
+
+def cut_off(leader, side):
+    """The leader loses one of its two networks for longer than a lease."""
+    began = time.monotonic()
+    leader.host.pull(side)
+    time.sleep(UNPLANNED_SECONDS + 1)
+    ended = time.monotonic()
+    leader.host.plug(side)
+    return Outcome(began, ended, UNPLANNED_SECONDS)
+
+
+def leader_killed(cluster, engine):
+    """The leader is gone without a word."""
+    return kill(cluster, cluster.leader())
 
 
 def leader_paused(cluster, engine):
@@ -59,23 +74,15 @@ def leader_paused(cluster, engine):
 
 def leader_cut_off_from_the_engine(cluster, engine):
     """Clients reach the leader, and it reaches neither the engine nor the other replicas."""
-    leader, began = cluster.leader(), time.monotonic()
-    leader.host.pull("back")
-    time.sleep(UNPLANNED_SECONDS + 1)
-    ended = time.monotonic()
-    leader.host.plug("back")
+    leader = cluster.leader()
+    outcome = cut_off(leader, "back")
     until("the replica that was cut off is back", leader.is_ready)
-    return Outcome(began, ended, UNPLANNED_SECONDS)
+    return outcome
 
 
 def leader_cut_off_from_clients(cluster, engine):
     """Only the other replicas and the engine reach the leader."""
-    leader, began = cluster.leader(), time.monotonic()
-    leader.host.pull("front")
-    time.sleep(UNPLANNED_SECONDS + 1)
-    ended = time.monotonic()
-    leader.host.plug("front")
-    return Outcome(began, ended, UNPLANNED_SECONDS)
+    return cut_off(cluster.leader(), "front")
 
 
 def engine_lost_and_back(cluster, engine):
@@ -158,13 +165,8 @@ def batch_comes_late(cluster, engine):
     until("what was on its way has come", lambda: not on_its_way())
     first.process.wake()
     time.sleep(1)
-    second.process.kill()
-    time.sleep(UNPLANNED_SECONDS + 1)
-    ended = time.monotonic()
-    assert cluster.leader() is not second
-    second.start()
-    until("the killed replica is back", second.is_ready)
-    return Outcome(began, ended, UNPLANNED_SECONDS)
+    killed = kill(cluster, second)
+    return Outcome(began, killed.ended, killed.allowed_gap)
 
 
 SCENARIOS = [
