@@ -1,17 +1,17 @@
 //! Claiming a term: a lease of etcd, the leader key on it, and an epoch that was never given out.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tonic::Code;
 use tracing::debug;
 
 use super::client::Failure;
 use super::keys::{FORMAT, LeaderValue, OLDEST_FORMAT, State, encode};
-use super::term::{Term, unavailable};
+use super::term::{Lease, Term, unavailable};
 use super::wire::{
     LEASE_GRANT, LEASE_REVOKE, LeaseGrantRequest, LeaseGrantResponse, LeaseRevokeRequest,
-    LeaseRevokeResponse, RANGE, RangeRequest, RangeResponse, TXN, TxnRequest, TxnResponse,
-    delete_range, put, put_leased, unchanged,
+    LeaseRevokeResponse, RANGE, RangeRequest, RangeResponse, TXN, TxnRequest, TxnResponse, put,
+    put_leased, unchanged,
 };
 use super::{Etcd, EtcdStore};
 use crate::store::{Epoch, StoreError};
@@ -20,7 +20,7 @@ use crate::store::{Epoch, StoreError};
 const ROUNDS: u32 = 3;
 
 impl Etcd {
-    /// Everything but rows, log and pieces, as it stands now, by etcd's own majority.
+    /// Everything but rows and log, as it stands now, by etcd's own majority.
     pub(super) async fn state(&mut self) -> Result<State, StoreError> {
         let (key, range_end) = self.keys.state();
         let request = RangeRequest { key, range_end, limit: 0, revision: 0 };
@@ -71,14 +71,19 @@ impl EtcdStore {
             if let Some(leader) = state.leader.value.clone().filter(|leader| !is_mine(leader)) {
                 return Err(StoreError::Led(Box::new(leader.into_leader())));
             }
-            let before = state.lease;
+            let (before, format) = (state.lease, state.format);
+            let since = Instant::now();
             let granted = self.etcd.grant(self.candidate.lease).await?;
-            match self.take_lead(state, granted.id).await? {
-                Ok(term) => {
-                    self.granted =
-                        Some(Duration::from_secs(u64::try_from(granted.ttl).unwrap_or(0)));
+            let length = Duration::from_secs(u64::try_from(granted.ttl).unwrap_or(0));
+            let lease = Lease { id: granted.id, length, since };
+            match self.take_lead(state, lease).await? {
+                Ok(mut term) => {
+                    self.granted = Some(length);
                     if before != 0 {
                         self.etcd.let_go(before).await;
+                    }
+                    if format != Some(FORMAT) {
+                        term.upgrade(&mut self.etcd).await?;
                     }
                     return Ok(term);
                 }
@@ -94,12 +99,11 @@ impl EtcdStore {
         Err(error)
     }
 
-    /// Writes the leader key and the next epoch if all is as it was when `state` was read. Pieces of
-    /// a batch that the fence does not name were never decided on, and go.
+    /// Writes the leader key and the next epoch if all is as it was when `state` was read.
     async fn take_lead(
         &mut self,
         state: State,
-        lease: i64,
+        lease: Lease,
     ) -> Result<Result<Term, Failure>, StoreError> {
         let keys = &self.etcd.keys;
         let epoch = state.epoch.value + 1;
@@ -110,15 +114,10 @@ impl EtcdStore {
             since: wall_millis(),
             holder: self.holder,
         };
-        let mut success = vec![
-            put_leased(keys.leader(), encode(&leader)?, lease),
+        let success = vec![
+            put_leased(keys.leader(), encode(&leader)?, lease.id),
             put(keys.epoch(), encode(&epoch)?),
-            put(keys.format(), encode(&FORMAT)?),
         ];
-        if state.fence.value.pieces.is_none() {
-            let (from, end) = keys.pending();
-            success.push(delete_range(from, end));
-        }
         let compare = vec![
             unchanged(keys.leader(), state.leader.revision),
             unchanged(keys.epoch(), state.epoch.revision),

@@ -18,10 +18,8 @@ use super::wire::{
 };
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long one member may take to answer one call.
-const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one operation of the store begins calls again, at this member or the next.
-pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// How long one member may take to answer one call, at most.
+const LONGEST_CALL: Duration = Duration::from_secs(2);
 /// Between two rounds of calls that failed at once.
 const PAUSE: Duration = Duration::from_millis(50);
 /// A page of rows is far below it; so are etcd's own limits.
@@ -65,11 +63,15 @@ pub(super) struct Client {
     channel: Option<Channel>,
     login: Option<Login>,
     token: Option<AsciiMetadataValue>,
+    call_timeout: Duration,
 }
 
 impl Client {
-    pub(super) fn new(members: Vec<Member>, login: Option<Login>) -> Self {
-        Self { members, at: 0, channel: None, login, token: None }
+    /// A leader's call that one member does not answer must leave it time to be heard by the next, within
+    /// what is left of its lease when a renewal is due.
+    pub(super) fn new(members: Vec<Member>, login: Option<Login>, lease: Duration) -> Self {
+        let call_timeout = LONGEST_CALL.min(lease * 2 / 5);
+        Self { members, at: 0, channel: None, login, token: None, call_timeout }
     }
 
     /// Calls once. It is sent a second time only after an answer that says that nothing was done.
@@ -105,10 +107,11 @@ impl Client {
         }
     }
 
-    /// Whether there is time to try again; if so, after a pause.
+    /// Whether one operation of the store may begin calls again, at this member or the next; if so, after
+    /// a pause.
     pub(super) async fn has_patience(&self, began: Instant) -> bool {
         tokio::time::sleep(PAUSE).await;
-        began.elapsed() < PATIENCE
+        began.elapsed() < self.call_timeout * 2
     }
 
     /// Keeps a lease alive, once.
@@ -128,12 +131,13 @@ impl Client {
         if let Some(token) = &self.token {
             request.metadata_mut().insert("token", token.clone());
         }
-        match send(channel, path, request).await {
+        let timeout = self.call_timeout;
+        match send(channel, path, request, timeout).await {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => Err(self.failed(&status)),
             None => {
                 let host = self.leave();
-                Err(Failure::Unclear(format!("{host} gave no answer in {CALL_TIMEOUT:?}")))
+                Err(Failure::Unclear(format!("{host} gave no answer in {timeout:?}")))
             }
         }
     }
@@ -174,7 +178,9 @@ impl Client {
         let request =
             AuthenticateRequest { name: login.user.clone(), password: login.password.clone() };
         let answer: AuthenticateResponse =
-            match send(channel.clone(), AUTHENTICATE, Request::new(request)).await {
+            match send(channel.clone(), AUTHENTICATE, Request::new(request), self.call_timeout)
+                .await
+            {
                 Some(Ok(answer)) => answer,
                 Some(Err(status)) => return Err(self.failed(&status)),
                 None => {
@@ -216,6 +222,7 @@ async fn send<Q, R>(
     channel: Channel,
     path: &'static str,
     request: Request<Q>,
+    timeout: Duration,
 ) -> Option<Result<R, Status>>
 where
     Q: Message + 'static,
@@ -228,7 +235,7 @@ where
         let answer = grpc.unary(request, PathAndQuery::from_static(path), codec).await?;
         Ok(answer.into_inner())
     };
-    tokio::time::timeout(CALL_TIMEOUT, answered).await.ok()
+    tokio::time::timeout(timeout, answered).await.ok()
 }
 
 /// Whether etcd itself says that it did nothing. The words tell it from whatever is in between; a

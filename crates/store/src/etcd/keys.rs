@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::wire::KeyValue;
 use crate::store::{Epoch, Leader, StoreError};
 
-/// Version of the layout: which keys there are and what they mean. Format 1 had no log and is otherwise
-/// the same; a claim turns it into format 2.
-pub(super) const FORMAT: u32 = 2;
+/// Version of the layout: which keys there are and what they mean. `upgrade.rs` knows the formats before.
+pub(super) const FORMAT: u32 = 3;
 pub(super) const OLDEST_FORMAT: u32 = 1;
+
+/// Places in the log. Each of them is used again and again, because a key that is written anew costs etcd
+/// less than one that is made and another that is deleted.
+pub(super) const LOG_SLOTS: u64 = 1_024;
 
 /// The names of the keys.
 pub(super) struct Keys {
@@ -57,50 +60,40 @@ impl Keys {
         self.below("rows")
     }
 
-    /// A batch in the log.
-    pub(super) fn entry(&self, fence: &Fence) -> Vec<u8> {
-        let Fence { epoch, batch, .. } = fence;
-        self.named(&format!("log/{epoch:020}/{batch:020}"))
+    /// Where the entry of a position in the log stands.
+    pub(super) fn entry(&self, position: u64) -> Vec<u8> {
+        self.named(&format!("log/{:04}", position % LOG_SLOTS))
     }
 
-    /// The whole log, in the order of the batches.
+    /// All places in the log.
     pub(super) fn log(&self) -> (Vec<u8>, Vec<u8>) {
         self.below("log")
     }
 
-    /// One piece of a batch that is written in pieces.
-    pub(super) fn piece(&self, fence: &Fence, number: u32) -> Vec<u8> {
-        let Fence { epoch, batch, .. } = fence;
-        self.named(&format!("pending/{epoch:020}/{batch:020}/{number:010}"))
-    }
-
-    /// All pieces of one batch.
-    pub(super) fn pieces(&self, fence: &Fence) -> (Vec<u8>, Vec<u8>) {
-        self.below(&format!("pending/{:020}/{:020}", fence.epoch, fence.batch))
-    }
-
-    /// All pieces of all batches.
-    pub(super) fn pending(&self) -> (Vec<u8>, Vec<u8>) {
-        self.below("pending")
-    }
-
-    fn named(&self, name: &str) -> Vec<u8> {
+    pub(super) fn named(&self, name: &str) -> Vec<u8> {
         format!("{}{name}", self.prefix).into_bytes()
     }
 
-    /// `0` is what follows `/`.
-    fn below(&self, name: &str) -> (Vec<u8>, Vec<u8>) {
+    /// All keys below a name; `0` is what follows `/`.
+    pub(super) fn below(&self, name: &str) -> (Vec<u8>, Vec<u8>) {
         (self.named(&format!("{name}/")), self.named(&format!("{name}0")))
     }
 }
 
-/// Where the committed history stands: the batch that was written last.
+/// Where the committed history stands: the batch that was written last, and which entries of the log
+/// count. Before format 3 none did.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fence {
     pub(super) epoch: u64,
     /// Counts what was begun in the epoch. Nothing that was begun has the number of another.
     pub(super) batch: u64,
-    /// In how many pieces the batch stands below `pending/`, if its rows are not all in their places.
+    /// Position of the oldest entry of the log whose rows may not be in their places.
+    #[serde(default)]
+    pub(super) from: u64,
+    /// Position of the entry that is written next.
+    #[serde(default)]
+    pub(super) to: u64,
+    /// Of formats before 3: in how many pieces the batch stands below `pending/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pieces: Option<u32>,
 }
@@ -185,12 +178,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn golden_values_of_format_2() {
+    fn golden_values_of_format_3() {
         let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
-        let fence = Fence { epoch: 2, batch: 3, pieces: None };
-        assert_eq!(text(encode(&fence).unwrap()), r#"{"epoch":2,"batch":3}"#);
-        let fence = Fence { pieces: Some(4), ..fence };
-        assert_eq!(text(encode(&fence).unwrap()), r#"{"epoch":2,"batch":3,"pieces":4}"#);
+        let fence = Fence { epoch: 2, batch: 3, from: 4, to: 1030, pieces: None };
+        assert_eq!(text(encode(&fence).unwrap()), r#"{"epoch":2,"batch":3,"from":4,"to":1030}"#);
         let leader = LeaderValue {
             epoch: 2,
             address: "host:1".to_owned(),
@@ -203,27 +194,20 @@ mod tests {
             r#"{"epoch":2,"address":"host:1","link_token":"token","since":5,"holder":6}"#
         );
         assert_eq!(text(encode(&7_u64).unwrap()), "7");
+        assert_eq!(text(Keys::new("p").entry(1030)), "p/log/0006");
     }
 
     #[test]
     fn the_ranges_hold_what_they_should() {
         let keys = Keys::new("p");
-        let fence = Fence { epoch: 1, batch: 2, pieces: None };
-        let text = |(from, end): (Vec<u8>, Vec<u8>)| {
-            (String::from_utf8(from).unwrap(), String::from_utf8(end).unwrap())
-        };
         let (from, end) = keys.state();
         for key in [keys.epoch(), keys.fence(), keys.format(), keys.leader()] {
             assert!(from <= key && key < end);
         }
-        assert!(end < keys.pending().0 && end < keys.rows().0);
-        let (from, log_end) = keys.log();
-        assert!(from < keys.entry(&fence) && keys.entry(&fence) < log_end && end < from);
-        let later = Fence { epoch: 2, batch: 1, pieces: None };
-        assert!(keys.entry(&fence) < keys.entry(&later));
-        assert_eq!(text(keys.rows()), ("p/rows/".to_owned(), "p/rows0".to_owned()));
-        let (from, end) = keys.pieces(&fence);
-        assert!(from < keys.piece(&fence, 0) && keys.piece(&fence, u32::MAX) < end);
-        assert_eq!(text((keys.row(b"lock/a/b"), Vec::new())).0, "p/rows/lock/a/b");
+        assert!(end < keys.log().0 && end < keys.rows().0);
+        let (from, end) = keys.log();
+        assert!(from < keys.entry(0) && keys.entry(LOG_SLOTS - 1) < end);
+        assert_eq!(keys.rows(), (b"p/rows/".to_vec(), b"p/rows0".to_vec()));
+        assert_eq!(keys.row(b"lock/a/b"), b"p/rows/lock/a/b");
     }
 }

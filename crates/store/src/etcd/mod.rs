@@ -4,10 +4,9 @@
 //! {prefix}/format    version of this layout
 //! {prefix}/leader    who leads; hangs on a lease of etcd, which removes it when nobody renews it
 //! {prefix}/epoch     the epoch that was given out last
-//! {prefix}/fence     the batch that was written last
+//! {prefix}/fence     the batch that was written last, and which entries of the log count
 //! {prefix}/rows/…    one key for each row, with the key and the value of `crate::record`
 //! {prefix}/log/…     the latest batches, a key for each, until their rows are in place
-//! {prefix}/pending/… a batch that is too large for one transaction, until its rows are in place
 //! ```
 //!
 //! **One epoch, one leader.** A claim writes the leader key and the next epoch in one transaction, on
@@ -35,8 +34,8 @@
 //!
 //! `url.rs` reads the address, `client.rs` connects and says what a failed call means, `claim.rs`
 //! begins a term, `renew.rs` prolongs it, `term.rs` moves the
-//! fence, `commit.rs` writes batches, `log.rs` gathers them, `pieces.rs` writes large ones, `load.rs` reads rows, `keys.rs`
-//! names the keys, `wire.rs` has etcd's messages.
+//! fence, `commit.rs` writes batches, `log.rs` knows the latest of them, `load.rs` reads log and rows, `upgrade.rs`
+//! reads earlier formats, `keys.rs` names the keys, `wire.rs` has etcd's messages.
 
 mod claim;
 mod client;
@@ -44,9 +43,9 @@ mod commit;
 mod keys;
 mod load;
 mod log;
-mod pieces;
 mod renew;
 mod term;
+mod upgrade;
 mod url;
 mod wire;
 
@@ -100,7 +99,7 @@ impl EtcdStore {
         let Address { members, login, prefix, max_txn_ops, max_request_bytes } =
             Address::parse(url)?;
         let etcd = Etcd {
-            client: Client::new(members, login),
+            client: Client::new(members, login, candidate.lease),
             keys: Keys::new(&prefix),
             bounds: Bounds::new(max_txn_ops, max_request_bytes),
         };
@@ -148,7 +147,7 @@ impl Store for EtcdStore {
 
     async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError> {
         let (term, etcd) = self.term(epoch)?;
-        let lease = term.lease;
+        let lease = term.lease.id;
         // The leader key goes with the lease, in one moment.
         let revoked = etcd.revoke(lease).await;
         self.term = None;

@@ -13,10 +13,11 @@ impl Term {
     /// The answer about the lease comes from one member alone, who may be an etcd leader that the
     /// others have replaced without its noticing. If the same member then reads by a majority in the
     /// same term of etcd's leader, there was no other such leader when the lease was prolonged.
-    pub(super) async fn renew(&self, etcd: &mut Etcd) -> Result<(), StoreError> {
+    pub(super) async fn renew(&mut self, etcd: &mut Etcd) -> Result<(), StoreError> {
         let began = Instant::now();
         loop {
-            let reason = match etcd.client.keep_alive(self.lease).await {
+            let sent = Instant::now();
+            let reason = match etcd.client.keep_alive(self.lease.id).await {
                 Ok(kept) if kept.ttl <= 0 => return Err(StoreError::Fenced(self.epoch)),
                 Ok(kept) => {
                     let header = kept.header.unwrap_or_default();
@@ -25,6 +26,7 @@ impl Term {
                         return Err(StoreError::Fenced(self.epoch));
                     }
                     if state.answered_by == (header.member_id, header.raft_term) {
+                        self.lease.since = sent;
                         return Ok(());
                     }
                     "etcd changed its leader, or members were changed, while the lease was renewed"
@@ -37,5 +39,12 @@ impl Term {
                 return Err(StoreError::Unavailable(reason));
             }
         }
+    }
+    /// Prolongs the term if it is time to: for what takes longer than a lease.
+    pub(super) async fn keep(&mut self, etcd: &mut Etcd) -> Result<(), StoreError> {
+        if self.lease.since.elapsed() < self.lease.length / 3 {
+            return Ok(());
+        }
+        self.renew(etcd).await
     }
 }

@@ -1,48 +1,67 @@
 //! One term of leadership, and how a batch of it becomes true: by a transaction that moves the fence.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Etcd;
 use super::client::Failure;
 use super::keys::{Fence, Seen, State, encode};
+use super::log::Log;
 use super::wire::{
     Compare, KeyValue, RequestOp, TXN, TxnRequest, TxnResponse, get, put, unchanged,
 };
-use crate::pending::Pending;
 use crate::store::{Epoch, StoreError};
+
+/// The lease that the leader key hangs on.
+pub(super) struct Lease {
+    pub(super) id: i64,
+    pub(super) length: Duration,
+    /// Before it was asked for, or prolonged, last.
+    pub(super) since: Instant,
+}
 
 pub(super) struct Term {
     pub(super) epoch: Epoch,
-    /// The lease that the leader key hangs on.
-    pub(super) lease: i64,
+    pub(super) lease: Lease,
     /// The revision in which the claim wrote the leader key. Only a claim writes it, so that the key
     /// with this revision means that this term lasts, and once it does not it never will again.
     pub(super) leader_revision: i64,
     pub(super) fence: Fence,
     pub(super) fence_revision: i64,
-    /// What stands in the log, once that has been read.
-    pub(super) pending: Option<Pending>,
+    /// What is in the log, while that is known.
+    pub(super) log: Option<Log>,
     /// The number that was used last.
     batch: u64,
 }
 
 impl Term {
-    pub(super) fn new(epoch: Epoch, lease: i64, leader_revision: i64, fence: Seen<Fence>) -> Self {
+    pub(super) fn new(
+        epoch: Epoch,
+        lease: Lease,
+        leader_revision: i64,
+        fence: Seen<Fence>,
+    ) -> Self {
         Self {
             epoch,
             lease,
             leader_revision,
             fence: fence.value,
             fence_revision: fence.revision,
-            pending: None,
+            log: None,
             batch: 0,
         }
     }
 
-    /// A fence for what begins now.
-    pub(super) fn next_fence(&mut self) -> Fence {
+    /// A fence for what begins now: so many of the oldest entries of the log are gone then, and so many
+    /// are added.
+    pub(super) fn next_fence(&mut self, gone: usize, added: usize) -> Fence {
         self.batch += 1;
-        Fence { epoch: self.epoch.0, batch: self.batch, pieces: None }
+        Fence {
+            epoch: self.epoch.0,
+            batch: self.batch,
+            from: self.fence.from + gone as u64,
+            to: self.fence.to + added as u64,
+            pieces: None,
+        }
     }
 
     /// Whether this term lasted at that moment and nothing had been written that it does not know of.

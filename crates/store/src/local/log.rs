@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use super::fence::{FENCE_BYTES, Fence, decode_fence, encode_fence};
 use super::trouble::Trouble;
 use crate::encoded::Write;
-use crate::pending::{list_writes, read_writes};
+use crate::listed::{list_writes, read_writes};
 use crate::record::{CHECKSUM_BYTES, RecordError, seal, unseal};
 
 /// Length of the file. A batch that does not fit into what is left goes to the database directly.

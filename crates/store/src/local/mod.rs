@@ -6,7 +6,7 @@
 //! DIR/fjall/         the database, with all rows but theirs: a journal, and sorted files (database.rs)
 //! ```
 //! Opening is in `open.rs`, what an open directory does in `opened.rs`, what it says about itself in
-//! `fence.rs`, how a lost row is noticed in `contents.rs`, how batches are gathered in `crate::pending`,
+//! `fence.rs`, how a lost row is noticed in `contents.rs`, how batches are gathered in `pending.rs`,
 //! which failures can be got over in `trouble.rs`, and why a commit does not wait for memory to be
 //! freed in `retired.rs`.
 
@@ -16,6 +16,7 @@ mod fence;
 mod log;
 mod open;
 mod opened;
+mod pending;
 mod retired;
 mod trouble;
 mod witness;

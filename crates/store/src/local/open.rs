@@ -15,9 +15,10 @@ use super::fence::{
 };
 use super::log::Log;
 use super::opened::Opened;
+use super::pending::Pending;
 use super::trouble::{Trouble, guarded};
 use super::witness::{Acknowledged, Witness};
-use crate::pending::{Pending, read_writes};
+use crate::listed::read_writes;
 use crate::record::{RecordError, unseal};
 
 const DATABASE: &str = "fjall";

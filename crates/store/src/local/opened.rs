@@ -6,10 +6,10 @@ use super::contents::Contents;
 use super::database::Database;
 use super::fence::{FORMAT, FORMAT_KEY, Fence, encode_format};
 use super::log::Log;
+use super::pending::Pending;
 use super::trouble::Trouble;
 use super::witness::Witness;
 use crate::encoded::Write;
-use crate::pending::Pending;
 use crate::record;
 use crate::store::Epoch;
 

@@ -3,6 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 /// The answer to a call, as text.
 pub(crate) fn post(port: u16, path: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -23,20 +26,36 @@ pub(crate) fn must_post(port: u16, path: &str, body: &str) -> String {
     answer
 }
 
-/// How many pieces of batches stand in `leasehold/pending/`.
-pub(crate) fn pieces(port: u16) -> u64 {
-    count(port, "bGVhc2Vob2xkL3BlbmRpbmcv", "bGVhc2Vob2xkL3BlbmRpbmcw")
-}
-
-/// How many batches stand in `leasehold/log/`.
-pub(crate) fn log_entries(port: u16) -> u64 {
-    count(port, "bGVhc2Vob2xkL2xvZy8=", "bGVhc2Vob2xkL2xvZzA=")
-}
-
-fn count(port: u16, from: &str, end: &str) -> u64 {
+/// How many keys stand below `leasehold/NAME`, which ends with a slash.
+pub(crate) fn count(port: u16, name: &str) -> u64 {
+    let (from, end) = (key(name), key(&name.replace('/', "0")));
     let range = format!(r#"{{"key":"{from}","range_end":"{end}","count_only":true}}"#);
     let answer = must_post(port, "/v3/kv/range", &range);
     // A count of zero is left out.
-    let Some((_, count)) = answer.split_once(r#""count":""#) else { return 0 };
-    count.split('"').next().unwrap().parse().unwrap()
+    field(&answer, "count").map_or(0, |count| count.parse().unwrap())
+}
+
+/// The value of `leasehold/NAME`, in base64.
+pub(crate) fn get(port: u16, name: &str) -> String {
+    let answer = must_post(port, "/v3/kv/range", &format!(r#"{{"key":"{}"}}"#, key(name)));
+    field(&answer, "value").unwrap().to_owned()
+}
+
+pub(crate) fn put_base64(port: u16, name: &str, value: &str) {
+    let put = format!(r#"{{"key":"{}","value":"{value}"}}"#, key(name));
+    must_post(port, "/v3/kv/put", &put);
+}
+
+pub(crate) fn delete(port: u16, name: &str) {
+    let answer = must_post(port, "/v3/kv/deleterange", &format!(r#"{{"key":"{}"}}"#, key(name)));
+    assert_eq!(field(&answer, "deleted"), Some("1"), "{answer}");
+}
+
+fn key(name: &str) -> String {
+    STANDARD.encode(format!("leasehold/{name}"))
+}
+
+fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = answer.split_once(&format!(r#""{name}":""#))?;
+    rest.split('"').next()
 }

@@ -2,11 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod access;
+mod earlier;
 mod gateway;
 mod late;
 mod log;
 mod outages;
-mod pieces;
 mod proxy;
 mod server;
 mod speed;

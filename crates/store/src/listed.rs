@@ -1,50 +1,10 @@
-//! What the last batches wrote, before each row goes to its own place.
-//!
-//! To put a row in its place costs a store more than all else, and most rows do not stay as they are for
-//! long: a hold is given back, a lock is dated anew. So some stores make a batch durable by an entry in
-//! a log, and only what some batches together come to is written row by row, in one piece.
-
-use std::collections::BTreeMap;
+//! Some writes as one value: what a store with a log writes for a batch.
 
 use crate::encoded::Write;
 use crate::record::{RecordError, printable};
 
 /// Length of the value of a row that is gone.
 const GONE: u32 = u32::MAX;
-
-/// The writes that are in a log alone.
-#[derive(Default)]
-pub(crate) struct Pending {
-    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    batches: usize,
-}
-
-impl Pending {
-    /// Takes the writes of a batch.
-    pub(crate) fn add(&mut self, writes: impl IntoIterator<Item = Write>) {
-        self.rows.extend(writes);
-        self.batches += 1;
-    }
-
-    /// How many batches it is made of.
-    pub(crate) fn batches(&self) -> usize {
-        self.batches
-    }
-
-    /// How many rows they wrote.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batches == 0
-    }
-
-    /// What it all comes to.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Write> + use<> {
-        std::mem::take(self).rows.into_iter()
-    }
-}
 
 /// Lists writes: length of the key (2 bytes), key, length of the value (4 bytes, all ones if the row is
 /// gone), value. Lengths are little endian.
@@ -112,16 +72,5 @@ mod tests {
             // Where a write ends, so may a list.
             assert_eq!(read.is_ok(), [0, 10, 18].contains(&len), "{len}: {read:?}");
         }
-    }
-
-    #[test]
-    fn i2_of_two_writes_of_a_row_the_later_counts() {
-        let mut pending = Pending::default();
-        pending.add(writes());
-        pending.add([(b"a".to_vec(), None)]);
-        assert_eq!((pending.batches(), pending.rows()), (2, 2));
-        let all: Vec<Write> = pending.take().collect();
-        assert_eq!(all, [(b"a".to_vec(), None), (b"bc".to_vec(), None)]);
-        assert!(pending.is_empty());
     }
 }
