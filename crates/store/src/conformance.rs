@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -20,12 +21,20 @@ use leasehold_core::{
     Rate, Role, Row, RowKey, TimeoutSecs, Wall,
 };
 
+use tokio::runtime;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::sleep;
 
 use crate::store::{Epoch, Store, StoreError};
 
 /// Rows of the batch that [`a_large_batch_is_one_batch`] commits.
 const LARGE_BATCH_ROWS: u64 = 5_000;
+
+/// Rows of [`a_load_that_outlasts_the_lease_keeps_rivals_out`]: ten pages of those stores that renew
+/// between two pages, each of which then takes less than a fourth of a lease.
+const SLOW_LOAD_ROWS: u64 = 10_000;
+/// Rows between two pauses of its visitor.
+const SLOW_LOAD_STEP: u64 = 100;
 
 /// A store's data, empty at first, and how to get at it.
 #[async_trait]
@@ -41,6 +50,11 @@ pub trait Harness: Sync {
     /// candidate may choose so.
     async fn open_on_demand(&self) -> Option<Box<dyn Store>> {
         None
+    }
+
+    /// Whether a load prolongs the lease of its leader, as [`Store::load`] has it.
+    fn prolongs_leases_in_loads(&self) -> bool {
+        true
     }
 
     /// Waits until every lease has run out that was claimed or renewed before. Stores whose leadership
@@ -74,6 +88,7 @@ macro_rules! store_conformance {
             i1_a_resigned_epoch_writes_nothing,
             i1_a_rivals_claim_fences_the_first_leader,
             a_lease_that_lasts_keeps_rivals_out,
+            a_load_that_outlasts_the_lease_keeps_rivals_out,
             a_lease_that_ran_out_lets_rivals_in,
             a_lease_of_zero_lets_rivals_in_at_once,
             a_lease_of_zero_waits_for_one_that_lasts,
@@ -506,6 +521,83 @@ pub async fn a_lease_that_lasts_keeps_rivals_out(harness: &dyn Harness) {
     assert!(next > epoch);
     assert_fenced(&mut *leading, epoch).await;
     assert_eq!(rows(&mut *rival, next).await, by_key(&[lock("a", 1)]));
+}
+
+/// Nobody renewed the lease of a leader while it loaded. What took longer than a lease to load was taken
+/// over meanwhile by another, which then met the same, for ever.
+pub async fn a_load_that_outlasts_the_lease_keeps_rivals_out(harness: &dyn Harness) {
+    let (mut leading, epoch) = open_and_claim(harness).await;
+    let Some(lease) = leading.lease() else {
+        eprintln!("skipped: leadership of this store is no lease");
+        return;
+    };
+    if !harness.prolongs_leases_in_loads() {
+        eprintln!("skipped: this store does not prolong leases in loads");
+        return;
+    }
+    let mut expected = Rows::new();
+    for part in 0..SLOW_LOAD_ROWS / LARGE_BATCH_ROWS {
+        let written: Vec<Row> = (0..LARGE_BATCH_ROWS)
+            .map(|number| hold("a", Mode::Read, &format!("process-{part}-{number}"), number))
+            .collect();
+        commit(&mut *leading, epoch, &batch_of(&written)).await;
+        assert_eq!(leading.renew(epoch).await, Ok(()));
+        expected.append(&mut by_key(&written));
+    }
+    let rival = Rival::start(harness.open().await);
+    let (mut rows, began) = (Rows::new(), Instant::now());
+    let mut visit = |row: Row| {
+        rows.insert(row.key(), row);
+        if (rows.len() as u64).is_multiple_of(SLOW_LOAD_STEP) {
+            thread::sleep(lease * 9 / 4 / (SLOW_LOAD_ROWS / SLOW_LOAD_STEP) as u32);
+        }
+    };
+    assert_eq!(leading.load(epoch, &mut visit).await, Ok(()));
+    assert!(began.elapsed() > lease * 2, "too quick to tell: {:?}", began.elapsed());
+    rival.assert_was_kept_out_by(epoch).await;
+    assert!(rows == expected, "{} rows instead of {}", rows.len(), expected.len());
+    commit(&mut *leading, epoch, &batch_of(&[lock("a", 1)])).await;
+}
+
+/// A handle that tries to lead all the while, whatever the thread of its leader does.
+struct Rival {
+    /// It stops when this is gone.
+    stop: oneshot::Sender<()>,
+    met: oneshot::Receiver<Vec<Result<Epoch, StoreError>>>,
+}
+
+impl Rival {
+    /// It gets a thread and a runtime of its own: the visitor of a slow load blocks those of the law.
+    fn start(mut store: Box<dyn Store>) -> Self {
+        let (tell, met) = oneshot::channel();
+        let (stop, mut stopped) = oneshot::channel();
+        thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            let outcomes = runtime.expect("a runtime").block_on(async {
+                let mut outcomes = Vec::new();
+                while stopped.try_recv() == Err(TryRecvError::Empty) {
+                    outcomes.push(store.claim().await);
+                    sleep(Duration::from_millis(20)).await;
+                }
+                outcomes
+            });
+            // Nobody listens any more where the law has failed.
+            drop(tell.send(outcomes));
+        });
+        Self { stop, met }
+    }
+
+    async fn assert_was_kept_out_by(self, epoch: Epoch) {
+        drop(self.stop);
+        let met = self.met.await.expect("the rival panicked");
+        assert!(!met.is_empty(), "it never tried");
+        for outcome in met {
+            let Err(StoreError::Led(leader)) = outcome else {
+                panic!("{outcome:?} while another was loading");
+            };
+            assert_eq!(leader.epoch, epoch);
+        }
+    }
 }
 
 /// A leader that stops renewing makes room by itself, and learns of it when it is back.

@@ -91,9 +91,14 @@ impl Store for MemoryStore {
         epoch: Epoch,
         visit: &mut (dyn FnMut(Row) + Send),
     ) -> Result<(), StoreError> {
-        let shared = self.shared();
+        let mut shared = self.shared();
         shared.check(epoch)?;
-        shared.rows.visit(visit)
+        shared.rows.visit(visit)?;
+        // Nobody else could have had a look meanwhile.
+        if let Some(candidate) = &self.candidate {
+            shared.prolong(candidate.lease);
+        }
+        Ok(())
     }
 
     async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {

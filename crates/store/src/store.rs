@@ -1,6 +1,6 @@
 //! What the commit loop asks of an engine, and how an engine may fail.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use leasehold_core::{Batch, Row, Wall};
@@ -56,6 +56,14 @@ pub enum StoreError {
     Corrupt(String),
 }
 
+/// Renewals in the time of one lease, while rows are loaded.
+const RENEWALS: u32 = 3;
+
+/// Whether a lease that was prolonged then has to be renewed in the middle of a load.
+pub(crate) fn is_due_to_renew(lease: Duration, prolonged: Instant) -> bool {
+    !lease.is_zero() && prolonged.elapsed() >= lease / RENEWALS
+}
+
 /// A durable home for rows with one writer at a time.
 ///
 /// The writer claims an epoch, loads all rows and then commits batches under that epoch. A claim that
@@ -75,7 +83,9 @@ pub trait Store: Send {
     /// [`StoreError::Corrupt`]: the store's format or content is not one that this version can trust.
     async fn claim(&mut self) -> Result<Epoch, StoreError>;
 
-    /// Hands every row to `visit`, in any order: exactly what has been committed.
+    /// Hands every row to `visit`, in any order: exactly what has been committed. However long that takes,
+    /// the lease lasts meanwhile: it is renewed, though nobody else renews it then. Only a single
+    /// call of `visit` must not take long.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] if `epoch` is over; [`StoreError::Unavailable`];

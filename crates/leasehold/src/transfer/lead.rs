@@ -14,8 +14,8 @@ use crate::config::Settings;
 use crate::signals::Signals;
 use crate::store;
 
-/// At least so long, because nobody can renew it while all rows are read. It is given back at the end,
-/// and after a crash nobody can serve for so long.
+/// At least so long, because it is renewed only between two rows, and one may have to wait for whoever
+/// reads the export. It is given back at the end, and after a crash nobody can serve for so long.
 pub(super) const LEASE_SECS: u64 = 60;
 
 /// Beyond the lease of a service that may have crashed: no look at the store takes longer.

@@ -26,6 +26,18 @@ impl<'b> Cell<'b> {
     pub(super) fn int(number: Option<u32>) -> Self {
         number.map_or(Self::Null, |number| Self::Int(i64::from(number)))
     }
+
+    /// What a parameter with this value is declared as.
+    pub(super) fn type_(&self) -> Type {
+        match self {
+            Self::Null | Self::Text(_) => Type::TEXT,
+            Self::Int(_) => Type::INT8,
+            Self::Bool(_) => Type::BOOL,
+            Self::Uuid(_) => Type::UUID,
+            Self::Bytes(_) => Type::BYTEA,
+            Self::Time(_) => Type::TIMESTAMPTZ,
+        }
+    }
 }
 
 type Failure = Box<dyn Error + Sync + Send>;

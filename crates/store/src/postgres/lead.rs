@@ -70,6 +70,7 @@ impl PostgresStore {
         }
         let looked_at = looked_at.map(|meta| meta.version);
         self.term = None;
+        let prolonged = Instant::now();
         let (limit, candidate, id, seen) = (self.limit, self.candidate.clone(), self.id, self.seen);
         let schema = self.address.schema.clone();
         let session = self.session().await.map_err(Trouble::unavailable)?;
@@ -84,7 +85,7 @@ impl PostgresStore {
                 if let Some(session) = &mut self.session {
                     session.number = Some(connection);
                 }
-                self.term = Some(Term { epoch, batch: at.batch });
+                self.term = Some(Term { epoch, batch: at.batch, prolonged });
                 self.seen = at;
                 Ok(epoch)
             }
@@ -113,6 +114,7 @@ impl PostgresStore {
         if self.candidate.lease.is_zero() {
             return self.confirm(epoch).await;
         }
+        let sent = Instant::now();
         let (number, secs) = (epoch_number(epoch), self.candidate.lease.as_secs_f64());
         let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
             [(&number, Type::INT8), (&secs, Type::FLOAT8)];
@@ -121,10 +123,13 @@ impl PostgresStore {
         if let Err(Trouble::Lost(_)) = renewed {
             renewed = self.change(RENEW, &params).await;
         }
-        match renewed.map_err(Trouble::unavailable)? {
-            0 => Err(self.fenced(epoch)),
-            _ => Ok(()),
+        if renewed.map_err(Trouble::unavailable)? == 0 {
+            return Err(self.fenced(epoch));
         }
+        if let Some(term) = &mut self.term {
+            term.prolonged = sent;
+        }
+        Ok(())
     }
 
     /// Looks whether the term goes on, in a snapshot that begins with the look.

@@ -1,98 +1,107 @@
-//! Reading all rows, as they were at one moment of the epoch.
+//! Reading all rows, page by page, while the lease is kept.
 
-use std::time::Duration;
+use leasehold_core::{FencingToken, Row, RowKey};
+use tokio_postgres::types::{ToSql, Type};
 
-use leasehold_core::Row;
-use tokio_postgres::{Client, IsolationLevel, Transaction};
-
-use super::tables::{Kind, read_token};
+use super::tables::{Kind, read_token, with_key_cells};
 use super::trouble::{Trouble, within};
 use super::{PostgresStore, epoch_number};
-use crate::store::{Epoch, StoreError};
+use crate::store::{Epoch, StoreError, is_due_to_renew};
 
 /// Rows of one round trip: each has the whole time limit for itself.
-const PAGE_ROWS: i32 = 5_000;
+const PAGE_ROWS: usize = 5_000;
 
-/// Why a load ended early.
-enum Stopped {
-    Fenced,
-    Damaged(String),
-    Trouble(Trouble),
-}
-
-impl From<Trouble> for Stopped {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
-    }
-}
+/// Finds the sequence only while the epoch lasts, and the last batch is the one that its leader knows.
+const SEQUENCE: &str = "SELECT sequence FROM meta \
+     WHERE epoch = $1 AND lease_until IS NOT NULL AND batch = $2";
 
 impl PostgresStore {
+    /// Each page is of a moment of its own: a transaction around them all would show one moment, but keep
+    /// renewals out of this connection. They fit together all the same, for nothing was written
+    /// between the first look at `meta` and the last: every batch raises the number there, and whoever
+    /// else writes has raised the epoch before.
     pub(super) async fn load_rows(
         &mut self,
         epoch: Epoch,
         visit: &mut (dyn FnMut(Row) + Send),
     ) -> Result<(), StoreError> {
-        self.term(epoch)?;
-        let limit = self.limit;
-        let session = self.session().await.map_err(Trouble::unavailable)?;
-        match load(&mut session.client, epoch, limit, visit).await {
-            Ok(()) => Ok(()),
-            Err(Stopped::Fenced) => Err(self.fenced(epoch)),
-            Err(Stopped::Damaged(what)) => Err(StoreError::Corrupt(what)),
-            Err(Stopped::Trouble(trouble)) => {
-                self.checked(Err(trouble)).map_err(Trouble::on_reading)
+        if let Some(token) = self.sequence(epoch).await? {
+            visit(Row::Sequence(token));
+        }
+        for kind in Kind::ALL {
+            self.load_table(epoch, kind, visit).await?;
+        }
+        self.sequence(epoch).await?;
+        Ok(())
+    }
+
+    async fn load_table(
+        &mut self,
+        epoch: Epoch,
+        kind: Kind,
+        visit: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), StoreError> {
+        let mut last = None;
+        loop {
+            let page = self.page(kind, last.as_ref()).await?;
+            for (at, found) in page.iter().enumerate() {
+                let row = kind.read(found).map_err(StoreError::Corrupt)?;
+                if at + 1 == PAGE_ROWS {
+                    last = Some(row.key());
+                }
+                visit(row);
+                // Not only between pages: nobody knows how long a visit takes.
+                self.keep_lease(epoch).await?;
+            }
+            if page.len() < PAGE_ROWS {
+                return Ok(());
             }
         }
     }
-}
 
-async fn load(
-    client: &mut Client,
-    epoch: Epoch,
-    limit: Duration,
-    visit: &mut (dyn FnMut(Row) + Send),
-) -> Result<(), Stopped> {
-    // One snapshot for all tables: a claim of somebody else meanwhile does not show.
-    let begin =
-        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let work = within(limit, begin.start()).await?;
-    // Whole tables are read, which is the one thing that the session's settings rule out.
-    within(limit, work.batch_execute("SET LOCAL enable_seqscan = on")).await?;
-    let meta = within(limit, async {
-        let sql = "SELECT epoch, lease_until IS NOT NULL, sequence FROM meta";
-        let row = work.query_typed_one(sql, &[]).await?;
-        Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, bool>(1)?, row.try_get(2)?))
-    });
-    let (latest, is_held, sequence): (i64, bool, Option<i64>) = meta.await?;
-    if latest != epoch_number(epoch) || !is_held {
-        return Err(Stopped::Fenced);
-    }
-    if let Some(number) = sequence {
-        let token = read_token(number)
-            .map_err(|misfit| Stopped::Damaged(format!("the sequence in table meta: {misfit}")))?;
-        visit(Row::Sequence(token));
-    }
-    for kind in Kind::ALL {
-        load_table(&work, kind, limit, visit).await?;
-    }
-    Ok(())
-}
-
-async fn load_table(
-    work: &Transaction<'_>,
-    kind: Kind,
-    limit: Duration,
-    visit: &mut (dyn FnMut(Row) + Send),
-) -> Result<(), Stopped> {
-    let statement = within(limit, work.prepare(&kind.select_sql())).await?;
-    let portal = within(limit, work.bind(&statement, &[])).await?;
-    loop {
-        let page = within(limit, work.query_portal(&portal, PAGE_ROWS)).await?;
-        if page.is_empty() {
-            return Ok(());
+    async fn keep_lease(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        if is_due_to_renew(self.candidate.lease, self.term(epoch)?.prolonged) {
+            self.renew_lease(epoch).await?;
         }
-        for found in &page {
-            visit(kind.read(found).map_err(Stopped::Damaged)?);
+        Ok(())
+    }
+
+    /// The rows that come after this key, as many as a page has.
+    async fn page(
+        &mut self,
+        kind: Kind,
+        last: Option<&RowKey>,
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let sql = kind.page_sql(PAGE_ROWS, last.is_some());
+        let cells = last.and_then(|key| with_key_cells(key, |_, cells| cells.to_vec()));
+        let cells = cells.unwrap_or_default();
+        let params: Vec<(&(dyn ToSql + Sync), Type)> =
+            cells.iter().map(|cell| (cell as &(dyn ToSql + Sync), cell.type_())).collect();
+        let limit = self.limit;
+        let session = self.session().await.map_err(Trouble::unavailable)?;
+        let page = within(limit, session.client.query_typed(&sql, &params)).await;
+        self.checked(page).map_err(Trouble::on_reading)
+    }
+
+    /// The highest fencing token given out.
+    async fn sequence(&mut self, epoch: Epoch) -> Result<Option<FencingToken>, StoreError> {
+        let (number, batch) = (epoch_number(epoch), self.term(epoch)?.batch);
+        let limit = self.limit;
+        let session = self.session().await.map_err(Trouble::unavailable)?;
+        let found = within(limit, async {
+            let params: [(&(dyn ToSql + Sync), Type); 2] =
+                [(&number, Type::INT8), (&batch, Type::INT8)];
+            match session.client.query_typed_opt(SEQUENCE, &params).await? {
+                Some(row) => Ok(Some(row.try_get::<_, Option<i64>>(0)?)),
+                None => Ok(None),
+            }
+        })
+        .await;
+        match self.checked(found).map_err(Trouble::on_reading)? {
+            None => Err(self.fenced(epoch)),
+            Some(sequence) => sequence.map(read_token).transpose().map_err(|misfit| {
+                StoreError::Corrupt(format!("the sequence in table meta: {misfit}"))
+            }),
         }
     }
 }

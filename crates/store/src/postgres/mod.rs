@@ -14,7 +14,8 @@
 //!   `lease_until` is for people. Every commit changes the row too, and so prolongs the lease for
 //!   others. A replica that starts when all are gone waits one lease. A lease of zero is over as soon
 //!   as it is there: whoever comes takes over, and instead of a renewal there is a look whether the
-//!   epoch is still this handle's own.
+//!   epoch is still this handle's own. A load is a query for each page, so that renewals find a place
+//!   between them on the one connection.
 //! - **Doubt.** If a connection ends or falls silent in the middle of a commit, the handle connects anew
 //!   and raises the connection number, a write that waits for a commit that still runs and shuts out
 //!   one that has yet to arrive. The batch number beside it then says for certain whether the batch was
@@ -46,7 +47,7 @@ mod tables;
 mod tls;
 mod trouble;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use leasehold_core::{Batch, Row};
@@ -85,6 +86,8 @@ struct Term {
     epoch: Epoch,
     /// Number of the last batch.
     batch: i64,
+    /// When the claim or the renewal was sent that prolonged the lease last.
+    prolonged: Instant,
 }
 
 /// A point of the committed history.

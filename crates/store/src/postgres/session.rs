@@ -113,14 +113,15 @@ async fn connect(address: &Address) -> Result<(Client, JoinHandle<()>), Error> {
 }
 
 /// A statement that this side has given up on must not go on forever on the other. Rows are always
-/// found by their keys: plans are made once, maybe while the tables are still empty, so everything but
-/// nested loops over indexes is ruled out.
+/// found by their keys, and read in their order: plans are made once, maybe while the tables are still
+/// empty, so everything but nested loops over indexes is ruled out.
 fn session_settings(schema: &str, limit: Duration) -> String {
     let limit_ms = limit.as_millis();
     format!(
         "SET search_path = \"{schema}\"; SET statement_timeout = {limit_ms}; \
          SET idle_in_transaction_session_timeout = {limit_ms}; \
          SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; \
-         SET enable_hashjoin = off; SET enable_mergejoin = off;"
+         SET enable_hashjoin = off; SET enable_mergejoin = off; \
+         SET enable_sort = off;"
     )
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod doubt;
+mod loading;
 mod measure;
 mod opening;
 mod proxy;

@@ -65,6 +65,10 @@ impl Harness for Site {
         true
     }
 
+    fn prolongs_leases_in_loads(&self) -> bool {
+        false
+    }
+
     async fn open_on_demand(&self) -> Option<Box<dyn Store>> {
         let site = Self { lease: Duration::ZERO, ..self.clone() };
         Some(Box::new(site.store().await))

@@ -63,15 +63,22 @@ impl Kind {
         }
     }
 
-    /// Reads the whole table, the columns in the order of its description.
-    pub(super) fn select_sql(self) -> String {
-        let table = self.table();
-        let columns: Vec<&str> =
-            table.key.iter().chain(table.facts).map(|(name, _)| *name).collect();
-        format!("SELECT {} FROM {}", columns.join(", "), table.name)
+    /// Reads rows in the order of their keys, the columns in that of the table's description; from the
+    /// first, or from the first after the key that the parameters give.
+    pub(super) fn page_sql(self, rows: usize, goes_on: bool) -> String {
+        let Table { name, key, facts } = self.table();
+        let columns = join(key.iter().chain(*facts).map(|(column, _)| (*column).to_owned()));
+        let keys = join(key.iter().map(|(column, _)| (*column).to_owned()));
+        let after = if goes_on {
+            let last = join((1..=key.len()).map(|at| format!("${at}")));
+            format!("WHERE ({keys}) > ({last})")
+        } else {
+            String::new()
+        };
+        format!("SELECT {columns} FROM {name} {after} ORDER BY {keys} LIMIT {rows}")
     }
 
-    /// Makes a row of what [`Kind::select_sql`] found.
+    /// Makes a row of what [`Kind::page_sql`] found.
     pub(super) fn read(self, found: &tokio_postgres::Row) -> Result<Row, Misfit> {
         let read = match self {
             Self::Lock => lock::read(found),
@@ -207,25 +214,9 @@ impl<'b> Writes<'b> {
     }
 
     fn delete(&mut self, key: &'b RowKey) {
-        match key {
-            RowKey::Lock(namespace, lock_id) => {
-                push(&mut self.deletes[Kind::Lock as usize], &lock::key(namespace, lock_id));
-            }
-            RowKey::Hold(hold) => {
-                push(&mut self.deletes[Kind::Hold as usize], &hold::key(hold));
-            }
-            RowKey::Release(hold) => {
-                push(&mut self.deletes[Kind::Release as usize], &hold::key(hold));
-            }
-            RowKey::Past(slot) => push(&mut self.deletes[Kind::Past as usize], &past::key(*slot)),
-            RowKey::Key(key_id) => {
-                push(&mut self.deletes[Kind::Key as usize], &[Cell::Text(key_id.as_str())]);
-            }
-            RowKey::Sequence => self.sequence = Some(None),
-            RowKey::Import => push(&mut self.deletes[Kind::Import as usize], &import::key()),
-            RowKey::StoredDeadlines => {
-                push(&mut self.deletes[Kind::StoredDeadlines as usize], &stored_deadlines::key());
-            }
+        let deletes = &mut self.deletes;
+        if with_key_cells(key, |kind, cells| push(&mut deletes[kind as usize], cells)).is_none() {
+            self.sequence = Some(None);
         }
     }
 
@@ -252,6 +243,23 @@ impl<'b> Writes<'b> {
     fn columns(&self, kind: Kind, is_delete: bool) -> &[Vec<Cell<'b>>] {
         if is_delete { &self.deletes[kind as usize] } else { &self.puts[kind as usize] }
     }
+}
+
+/// Tells `take` in which table a row is, and the cells of its key. `None`: the sequence is in none.
+pub(super) fn with_key_cells<'b, T>(
+    key: &'b RowKey,
+    take: impl FnOnce(Kind, &[Cell<'b>]) -> T,
+) -> Option<T> {
+    Some(match key {
+        RowKey::Lock(namespace, lock_id) => take(Kind::Lock, &lock::key(namespace, lock_id)),
+        RowKey::Hold(hold) => take(Kind::Hold, &hold::key(hold)),
+        RowKey::Release(hold) => take(Kind::Release, &hold::key(hold)),
+        RowKey::Past(slot) => take(Kind::Past, &past::key(*slot)),
+        RowKey::Key(key_id) => take(Kind::Key, &[Cell::Text(key_id.as_str())]),
+        RowKey::Import => take(Kind::Import, &import::key()),
+        RowKey::StoredDeadlines => take(Kind::StoredDeadlines, &stored_deadlines::key()),
+        RowKey::Sequence => return None,
+    })
 }
 
 fn push<'b>(columns: &mut Vec<Vec<Cell<'b>>>, cells: &[Cell<'b>]) {
