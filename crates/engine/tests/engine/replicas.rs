@@ -1,13 +1,15 @@
 //! Several replicas on one store: one leads, the others know who, and the next takes over.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use leasehold_core::Reply;
+use async_trait::async_trait;
+use leasehold_core::{Batch, Command, LockId, Reply, Row, Wall};
 use leasehold_engine::{
     Engine, Failure, Filter, GapReason, Locks, ReplicaState, Settings, SystemClock, Told,
 };
-use leasehold_store::{Candidate, MemoryStore};
+use leasehold_store::{Candidate, Epoch, Leader, MemoryStore, Store, StoreError};
+use tokio::time::sleep;
 
 use crate::support::{acquire, create, namespace};
 
@@ -15,13 +17,20 @@ const LEASE: Duration = Duration::from_millis(600);
 const SOON: Duration = Duration::from_secs(10);
 
 fn replica(store: &MemoryStore, address: &str) -> Engine {
-    let candidate = Candidate {
+    start(Box::new(handle(store, address)))
+}
+
+fn handle(store: &MemoryStore, address: &str) -> MemoryStore {
+    store.replica(Candidate {
         address: address.to_owned(),
         lease: LEASE,
         link_token: "known to replicas".to_owned(),
-    };
+    })
+}
+
+fn start(store: Box<dyn Store>) -> Engine {
     let settings = Settings { campaign_pause: Duration::from_millis(20), ..Settings::default() };
-    Engine::start(Box::new(store.replica(candidate)), Arc::new(SystemClock), settings).unwrap()
+    Engine::start(store, Arc::new(SystemClock), settings).unwrap()
 }
 
 async fn until(engine: &Engine, reached: impl FnMut(&ReplicaState) -> bool) -> ReplicaState {
@@ -55,7 +64,7 @@ async fn a_follower_sends_callers_to_the_leader() {
     let refused = second.submit(create("job")).await.unwrap_err();
     assert_eq!(refused, Failure::Elsewhere(Box::new(leader)));
     // Renewals outlast the lease.
-    tokio::time::sleep(LEASE * 2).await;
+    sleep(LEASE * 2).await;
     first.submit(create("job")).await.unwrap();
     assert!(matches!(*second.state(), ReplicaState::Following(_)));
 }
@@ -106,4 +115,95 @@ async fn who_follows_events_goes_on_at_the_next_leader_with_a_gap() {
     let Some(Told::Gap(gap)) = again.next().await else { panic!("expected a gap") };
     assert_eq!((gap.after, gap.reason), (seen, GapReason::NewTerm));
     assert!(gap.until > seen, "ids grow from one leader to the next: {gap:?}");
+}
+
+/// A store that is slow to load, and keeps the lease meanwhile.
+struct SlowToLoad {
+    store: MemoryStore,
+    /// What it has been asked.
+    calls: Arc<Mutex<Vec<&'static str>>>,
+}
+
+#[async_trait]
+impl Store for SlowToLoad {
+    async fn claim(&mut self) -> Result<Epoch, StoreError> {
+        self.calls.lock().unwrap().push("claim");
+        self.store.claim().await
+    }
+
+    async fn load(
+        &mut self,
+        epoch: Epoch,
+        visit: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), StoreError> {
+        self.calls.lock().unwrap().push("load");
+        let mut rows = Vec::new();
+        self.store.load(epoch, &mut |row| rows.push(row)).await?;
+        for row in rows {
+            sleep(LEASE / 4).await;
+            self.store.renew(epoch).await?;
+            visit(row);
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
+        self.calls.lock().unwrap().push("commit");
+        self.store.commit(epoch, batch).await
+    }
+
+    async fn renew(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.calls.lock().unwrap().push("renew");
+        self.store.renew(epoch).await
+    }
+
+    async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.store.resign(epoch).await
+    }
+
+    async fn leader(&mut self) -> Result<Option<Leader>, StoreError> {
+        self.store.leader().await
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        self.store.lease()
+    }
+}
+
+/// A load that took longer than the lease was for nothing: somebody else led by its end. Now that stores
+/// keep the lease meanwhile, the engine must go on from there. By what it knows itself its lease is
+/// over, so it renews before it answers anything from memory.
+#[tokio::test]
+async fn i2_after_a_load_longer_than_its_lease_a_replica_leads_and_first_makes_sure_of_it() {
+    let store = MemoryStore::new();
+    let first = replica(&store, "first:1");
+    for number in 0..8 {
+        first.submit(create(&format!("job-{number}"))).await.unwrap();
+    }
+    first.drain().await;
+    // The next term has something to write before it answers: deadlines are not stored any more.
+    let mut person = handle(&store, "person:1");
+    let epoch = person.claim().await.unwrap();
+    let mut batch = Batch::default();
+    batch.put(Row::StoredDeadlines { since: Wall(0) });
+    person.commit(epoch, &batch).await.unwrap();
+    person.resign(epoch).await.unwrap();
+
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let began = Instant::now();
+    let slow =
+        start(Box::new(SlowToLoad { store: handle(&store, "slow:1"), calls: Arc::clone(&calls) }));
+    while store.clone().leader().await.unwrap().is_none() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let rival = replica(&store, "rival:1");
+    until(&slow, ReplicaState::is_leading).await;
+    assert!(began.elapsed() > LEASE * 2, "{:?}", began.elapsed());
+    let lock_id = LockId::parse("job-7").unwrap();
+    slow.submit(Command::GetLock { namespace: namespace(), lock_id }).await.unwrap();
+    let calls = calls.lock().unwrap().clone();
+    assert!(calls.starts_with(&["claim", "load", "commit", "renew"]), "{calls:?}");
+    let ReplicaState::Following(leader) = rival.state().clone() else { panic!("it led") };
+    assert_eq!((leader.address.as_str(), leader.epoch.0), ("slow:1", epoch.0 + 1));
+    slow.submit(create("late")).await.unwrap();
 }
