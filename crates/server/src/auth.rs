@@ -1,16 +1,17 @@
 //! Who calls, and what they may do. A presented key is hashed at once and its text forgotten.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use hyper::{HeaderMap, header};
 use leasehold_core::{KeyHash, KeyId, Namespace, Quotas, Role};
-use leasehold_engine::{Bucket, ReplicaState, ValidKey};
+use leasehold_engine::{Bucket, ReplicaState, Tally, ValidKey};
 use subtle::ConstantTimeEq;
 
 use crate::credentials;
 use crate::error_code::ErrorCode;
 use crate::problem::Problem;
-use crate::query::Query;
+use crate::query;
 use crate::rate;
 use crate::state::Api;
 
@@ -53,22 +54,28 @@ impl Caller {
     }
 }
 
-/// Finds out who calls, and whether its key may call now.
-pub(crate) fn authenticate(
+/// The caller, if it may make a call that needs this role, and what its key has left, if that has a rate.
+/// Checks in this order: the key, its rate, its role.
+pub(crate) fn admit(
     api: &Api,
+    needed: Role,
     headers: &HeaderMap,
-    query: &Query<'_>,
-) -> Result<Caller, Problem> {
-    let (caller, bucket) = identify(api, headers, query)?;
-    bucket.as_deref().map_or(Ok(()), rate::admit)?;
-    Ok(caller)
+    query: Option<&str>,
+) -> (Result<Caller, Problem>, Option<Tally>) {
+    let (caller, bucket) = match identify(api, headers, query) {
+        Ok(identified) => identified,
+        Err(problem) => return (Err(problem), None),
+    };
+    let tally = bucket.as_deref().map(Bucket::take);
+    let admitted = tally.map_or(Ok(()), rate::check).and_then(|()| caller.must_have(needed));
+    (admitted.map(|()| caller), tally)
 }
 
 /// Finds out who calls, and what the key has left, if it has a rate.
 fn identify(
     api: &Api,
     headers: &HeaderMap,
-    query: &Query<'_>,
+    query: Option<&str>,
 ) -> Result<(Caller, Option<Arc<Bucket>>), Problem> {
     let operator = |key_id| Caller {
         namespace: Namespace::default(),
@@ -87,9 +94,9 @@ fn identify(
             false => not_let_in(api, reason),
         });
     };
-    let hash = credentials::hash(text);
+    let hash = credentials::hash(&text);
     let keyring = api.engine.keyring();
-    let named = credentials::key_id(text)
+    let named = credentials::key_id(&text)
         .and_then(|key_id| KeyId::parse(key_id).ok())
         .and_then(|key_id| keyring.get(&key_id));
     let is_named = matches(&hash, named.map(|named| &named.key.hash));
@@ -112,7 +119,7 @@ fn identify(
 /// Whether what is known here has to be the latest before the caller is let in or refused: a key that
 /// is not known here may have been made elsewhere. One that is known and was revoked elsewhere is
 /// found out by the command itself.
-pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: &Query<'_>) -> bool {
+pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: Option<&str>) -> bool {
     if !api.settings.dev && presented(headers, query).is_none() {
         return false;
     }
@@ -120,13 +127,13 @@ pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: &Query<'_>) -> 
     stands_by || identify(api, headers, query).is_err()
 }
 
-fn presented<'a>(headers: &'a HeaderMap, query: &'a Query<'_>) -> Option<&'a str> {
+fn presented<'r>(headers: &'r HeaderMap, query: Option<&'r str>) -> Option<Cow<'r, str>> {
     let api_key = || headers.get("x-api-key")?.to_str().ok();
     let bearer = || {
         let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     };
-    api_key().or_else(bearer).or_else(|| query.key())
+    api_key().or_else(bearer).map(Cow::from).or_else(|| query::key(query))
 }
 
 fn matches(hash: &KeyHash, expected: Option<&KeyHash>) -> bool {

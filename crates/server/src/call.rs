@@ -1,4 +1,4 @@
-//! One authenticated request, taken apart.
+//! One request that was let in, taken apart.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use leasehold_engine::EventId;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
-use crate::auth::{Caller, authenticate};
+use crate::auth::Caller;
 use crate::endpoint::Endpoint;
 use crate::error_code::ErrorCode;
 use crate::exchange::{Request, Response};
@@ -19,7 +19,6 @@ use crate::parameter::{FENCING_TOKEN, NOTE, WAIT_SECONDS};
 use crate::problem::Problem;
 use crate::query::{Query, present};
 use crate::reply;
-use crate::state::Api;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -36,17 +35,13 @@ pub(crate) struct Call<'r> {
 }
 
 impl<'r> Call<'r> {
-    /// Checks in this order: the key, its rate, its role, the names of the parameters.
+    /// Checks the names of the parameters.
     pub(crate) fn open(
-        api: &Api,
+        caller: Caller,
         endpoint: &'static Endpoint,
         request: &'r Request,
     ) -> Result<Self, Problem> {
         let query = Query::parse(request.uri().query());
-        let caller = authenticate(api, request.headers(), &query)?;
-        if let Some(needed) = endpoint.needs {
-            caller.must_have(needed)?;
-        }
         query.check(endpoint.parameters)?;
         Ok(Self { caller, query, endpoint, request })
     }
@@ -55,12 +50,12 @@ impl<'r> Call<'r> {
     /// any longer, a body that was sent all the same would keep the connection from seeing that a
     /// waiting client is gone, and the head would keep it from reading into the same buffer again.
     pub(crate) fn read<T>(
-        api: &Api,
+        caller: Caller,
         endpoint: &'static Endpoint,
         request: Request,
         parse: impl FnOnce(&Call<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let parsed = Call::open(api, endpoint, &request).and_then(|call| parse(&call));
+        let parsed = Call::open(caller, endpoint, &request).and_then(|call| parse(&call));
         drop(request);
         parsed
     }

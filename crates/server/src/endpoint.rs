@@ -6,7 +6,7 @@ use leasehold_core::Role;
 pub(crate) use utoipa::openapi::HttpMethod;
 
 use crate::error_code::ErrorCode;
-use crate::exchange::Answer;
+use crate::exchange::Handler;
 use crate::parameter::Parameter;
 
 /// One call of the API.
@@ -19,16 +19,13 @@ pub(crate) struct Endpoint {
     pub(crate) operation: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) description: &'static str,
-    /// Role that the key must have at least; `None` if no key is needed.
-    pub(crate) needs: Option<Role>,
     pub(crate) parameters: &'static [&'static Parameter],
     /// Headers that change what the call does.
     pub(crate) headers: &'static [Header],
     pub(crate) success: (StatusCode, Reply),
     /// Refusals of its own, beside those that every such call shares.
     pub(crate) refusals: &'static [ErrorCode],
-    /// Its handler.
-    pub(crate) answer: Answer,
+    pub(crate) handler: Handler,
 }
 
 /// What a call is about: its heading in the documentation.
@@ -83,10 +80,18 @@ pub(crate) enum Reply {
 }
 
 impl Endpoint {
+    /// Role that the key must have at least; `None` if no key is needed.
+    pub(crate) fn needs(&self) -> Option<Role> {
+        match self.handler {
+            Handler::Open(_) => None,
+            Handler::Keyed(role, _) => Some(role),
+        }
+    }
+
     /// Every refusal that a caller of this call can meet.
     pub(crate) fn all_refusals(&self) -> Vec<ErrorCode> {
         let mut codes = self.refusals.to_vec();
-        if let Some(role) = self.needs {
+        if let Some(role) = self.needs() {
             codes.extend([ErrorCode::Unauthorized, ErrorCode::RateLimited]);
             if role > Role::Read {
                 codes.push(ErrorCode::Forbidden);

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use leasehold_core::Role;
 
+use crate::auth::Caller;
 use crate::event_stream::EventBody;
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -80,8 +82,18 @@ fn unfailing(
     frame.map(|frame| frame.map_err(|never| match never {}))
 }
 
-/// Answers requests of one call.
+/// What answers the requests of one call.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    /// Those of anybody.
+    Open(Answer),
+    /// Those of callers whose key has this role, or a higher one.
+    Keyed(Role, KeyedAnswer),
+}
+
 pub(crate) type Answer = fn(ApiState, Request) -> Answering;
+
+pub(crate) type KeyedAnswer = fn(ApiState, Caller, Request) -> Answering;
 
 /// An answer under way. Boxed, so that the answers of all calls fit into one table.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;

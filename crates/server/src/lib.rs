@@ -4,6 +4,7 @@
 //! puts either on a socket. Every call is described once, in the file of its handler, by an
 //! `Endpoint`: authorization, parameter checks and the OpenAPI document all read that description.
 
+mod admission;
 mod asked_kind;
 mod auth;
 mod body;

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use hyper::header::HeaderValue;
 use hyper::{Method, Request};
-use leasehold_engine::Tally;
 use metrics::{Counter, Histogram, counter, histogram};
 
+use crate::admission::Admission;
 use crate::error_code::ErrorCode;
-use crate::exchange::{Answering, Response};
+use crate::exchange::Response;
 use crate::metrics::{REFUSALS, REQUEST_SECONDS, REQUESTS};
 use crate::problem::Problem;
 use crate::rate;
@@ -45,7 +45,7 @@ impl Observer {
         self: &Arc<Self>,
         route: Option<usize>,
         request: Request<B>,
-        answer: impl FnOnce(Request<B>, &HeaderValue) -> Answering,
+        admit: impl FnOnce(Request<B>, &HeaderValue) -> Admission,
     ) -> Observed {
         let request_id = self.request_ids.choose(request.headers());
         Observed {
@@ -53,9 +53,8 @@ impl Observer {
             route,
             method: request.method().clone(),
             started: Instant::now(),
-            answering: answer(request, &request_id),
+            admission: admit(request, &request_id),
             request_id,
-            tally: None,
         }
     }
 }
@@ -67,9 +66,7 @@ pub struct Observed {
     method: Method,
     request_id: HeaderValue,
     started: Instant,
-    answering: Answering,
-    /// What its key had left, if that has a rate.
-    tally: Option<Tally>,
+    admission: Admission,
 }
 
 impl Future for Observed {
@@ -77,13 +74,12 @@ impl Future for Observed {
 
     /// A handler that panics, which none should, costs its caller a 500 and nobody else anything.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answering = &mut self.answering;
-        let answer = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)))
-            .unwrap_or_else(|_| {
+        let admission = &mut self.admission;
+        let answer =
+            catch_unwind(AssertUnwindSafe(|| admission.poll(context))).unwrap_or_else(|_| {
                 let reason = "the service failed on this request";
                 Poll::Ready(Err(Problem::new(ErrorCode::Internal, reason)))
             });
-        self.tally = rate::take_tally().or(self.tally);
         answer.map(|answer| Ok(self.finish(answer)))
     }
 }
@@ -106,7 +102,7 @@ impl Observed {
             "request"
         );
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.clone());
-        if let Some(tally) = self.tally {
+        if let Some(tally) = self.admission.tally() {
             rate::tell(tally, response.headers_mut());
         }
         response
@@ -161,6 +157,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::exchange::Answering;
 
     async fn run_into_a_fault() -> Result<Response, Problem> {
         panic!("a fault that a test put here")
@@ -171,7 +168,7 @@ mod tests {
         let observer = Observer::new(["/fault", "/fine"].into_iter());
         let ask = async |route, answering: Answering| {
             let Ok(response) =
-                observer.watch(Some(route), Request::new(()), |_, _| answering).await;
+                observer.watch(Some(route), Request::new(()), |_, _| answering.into()).await;
             response
         };
         let response = ask(0, Box::pin(run_into_a_fault())).await;

@@ -21,13 +21,7 @@ pub(crate) struct Query<'r> {
 
 impl<'r> Query<'r> {
     pub(crate) fn parse(text: Option<&'r str>) -> Self {
-        let text = text.unwrap_or_default();
-        Self { pairs: form_urlencoded::parse(text.as_bytes()).collect() }
-    }
-
-    /// The API key, if it came this way.
-    pub(crate) fn key(&self) -> Option<&str> {
-        self.find(|name| name == KEY).map(|(_, value)| value)
+        Self { pairs: pairs(text).collect() }
     }
 
     /// Refuses what the call does not take, and what it is given twice under any of its names.
@@ -106,6 +100,15 @@ impl<'r> Query<'r> {
         let found = self.pairs.iter().find(|(name, _)| wanted(name));
         found.map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
+}
+
+/// The API key in a query string, if it came this way.
+pub(crate) fn key(text: Option<&str>) -> Option<Cow<'_, str>> {
+    pairs(text).find(|(name, _)| name == KEY).map(|(_, value)| value)
+}
+
+fn pairs(text: Option<&str>) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(text.unwrap_or_default().as_bytes())
 }
 
 /// The value of a parameter that has a default.

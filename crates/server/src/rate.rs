@@ -1,11 +1,9 @@
 //! How many requests a key may make: refused past that with 429, and told in the header fields of
 //! draft-ietf-httpapi-ratelimit-headers-10 on every reply to a key with a rate.
 
-use std::cell::Cell;
-
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
-use leasehold_engine::{Bucket, Tally};
+use leasehold_engine::Tally;
 
 use crate::error_code::ErrorCode;
 use crate::problem::Problem;
@@ -13,16 +11,8 @@ use crate::problem::Problem;
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-thread_local! {
-    /// From the handler, which knows the key, to the layer around it, which knows the reply: written and
-    /// taken within one poll. So requests of keys without a rate carry nothing along.
-    static TALLY: Cell<Option<Tally>> = const { Cell::new(None) };
-}
-
-/// Lets a request in, or refuses it.
-pub(crate) fn admit(bucket: &Bucket) -> Result<(), Problem> {
-    let tally = bucket.take();
-    TALLY.set(Some(tally));
+/// Refuses a request that its key had nothing left for.
+pub(crate) fn check(tally: Tally) -> Result<(), Problem> {
     if tally.left.is_some() {
         return Ok(());
     }
@@ -30,11 +20,6 @@ pub(crate) fn admit(bucket: &Bucket) -> Result<(), Problem> {
     let reason =
         format!("your key may make {per_second} requests a second, and {burst} at once, not more");
     Err(Problem::new(ErrorCode::RateLimited, &reason))
-}
-
-/// What the handler that was just polled was let in with, if its key has a rate.
-pub(crate) fn take_tally() -> Option<Tally> {
-    TALLY.take()
 }
 
 /// Tells a caller what it has left.

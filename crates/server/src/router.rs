@@ -1,6 +1,5 @@
 //! Which path leads to which handler.
 
-use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,18 +7,19 @@ use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::service::Service;
 use hyper::{HeaderMap, Method, header};
+use leasehold_core::Role;
 use leasehold_engine::Engine;
 
+use crate::admission::{Admission, Admitted};
 use crate::auth;
 use crate::cluster::{Cluster, ELECTION_PATH, GREETING_PATH, Place};
 use crate::endpoint::{Endpoint, HttpMethod};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Answer, Answering, Request, Response};
+use crate::exchange::{Answer, Answering, Handler, KeyedAnswer, Request, Response};
 use crate::handlers::{cluster, docs, event, fallback, hold, key, lock, process, service, wait};
 use crate::metrics::MetricsHandle;
 use crate::observe::{Observed, Observer};
 use crate::problem::Problem;
-use crate::query::Query;
 use crate::settings::ServerSettings;
 use crate::state::{Api, ApiState};
 
@@ -108,20 +108,17 @@ struct Route {
 /// What a method finds at a path.
 struct Offer {
     method: Method,
-    answer: Answer,
-    /// Whether it is about what only the leader knows.
-    is_for_leader: bool,
+    handler: Handler,
 }
 
 impl Router {
     fn new(api: Api, calls: &[&Endpoint], unlisted: &[(HttpMethod, &'static str, Answer)]) -> Self {
         let mut routes: Vec<Route> = Vec::new();
-        let calls = calls.iter().map(|call| {
-            let (method, answer) = (method(&call.method), call.answer);
-            (call.path, Offer { method, answer, is_for_leader: call.needs.is_some() })
-        });
+        let calls = calls
+            .iter()
+            .map(|call| (call.path, Offer { method: method(&call.method), handler: call.handler }));
         let unlisted = unlisted.iter().map(|(asked, path, answer)| {
-            (*path, Offer { method: method(asked), answer: *answer, is_for_leader: false })
+            (*path, Offer { method: method(asked), handler: Handler::Open(*answer) })
         });
         for (template, offer) in calls.chain(unlisted) {
             match routes.iter_mut().find(|route| route.template == template) {
@@ -161,13 +158,27 @@ impl Router {
         }
     }
 
-    /// Has it answered here, or by the leader if that is another replica.
-    fn answer(&self, offer: &Offer, request: Request, request_id: &HeaderValue) -> Answering {
-        if offer.is_for_leader && self.api.engine.is_on_demand() {
-            return self.answer_on_demand(offer.answer, request);
+    fn admit(&self, handler: Handler, request: Request, request_id: &HeaderValue) -> Admission {
+        match handler {
+            Handler::Open(answer) => answer(Arc::clone(&self.api), request).into(),
+            Handler::Keyed(needed, answer) if self.api.engine.is_on_demand() => {
+                self.admit_on_demand(needed, answer, request)
+            }
+            Handler::Keyed(needed, answer) => {
+                Admission::Done(self.admit_or_hand_on(needed, answer, request, request_id))
+            }
         }
-        let cluster = self.api.cluster.as_ref().filter(|_| offer.is_for_leader);
-        let place = cluster.map(|cluster| {
+    }
+
+    /// Has what only the leader knows answered here, or by the leader if that is another replica.
+    fn admit_or_hand_on(
+        &self,
+        needed: Role,
+        answer: KeyedAnswer,
+        request: Request,
+        request_id: &HeaderValue,
+    ) -> Admitted {
+        let place = self.api.cluster.as_ref().map(|cluster| {
             let place = cluster.place(&self.api.engine, request.headers());
             place.map(|place| (Arc::clone(cluster), place))
         });
@@ -175,28 +186,29 @@ impl Router {
             Ok(Some((cluster, Place::There(leader)))) => {
                 let (api, caller) = (Arc::clone(&self.api), self.caller);
                 let request_id = request_id.clone();
-                Box::pin(async move {
+                let answering: Answering = Box::pin(async move {
                     cluster.hand_on(&api.engine, request, &leader, caller, &request_id).await
-                })
+                });
+                answering.into()
             }
-            Ok(None | Some((_, Place::Here))) => (offer.answer)(Arc::clone(&self.api), request),
-            Err(problem) => Box::pin(ready(Err(problem))),
+            Ok(None | Some((_, Place::Here))) => {
+                Admitted::by_key(Arc::clone(&self.api), needed, answer, request)
+            }
+            Err(problem) => problem.into(),
         }
     }
-}
 
-impl Router {
     /// Has it answered by keys that are up to date, or turn out to be before anything is done.
-    fn answer_on_demand(&self, answer: Answer, request: Request) -> Answering {
+    fn admit_on_demand(&self, needed: Role, answer: KeyedAnswer, request: Request) -> Admission {
         let api = Arc::clone(&self.api);
-        let query = Query::parse(request.uri().query());
-        let must_attend = auth::must_attend(&api, request.headers(), &query);
-        Box::pin(async move {
-            if must_attend {
-                api.engine.attend().await?;
+        let must_attend = auth::must_attend(&api, request.headers(), request.uri().query());
+        Admission::Pending(Box::pin(async move {
+            let attended = if must_attend { api.engine.attend().await } else { Ok(()) };
+            match attended {
+                Ok(()) => Admitted::by_key(api.pinned(), needed, answer, request),
+                Err(failure) => Problem::from(failure).into(),
             }
-            answer(api.pinned(), request).await
-        })
+        }))
     }
 }
 
@@ -209,8 +221,8 @@ impl Service<Request> for Router {
         let route = self.route(request.uri().path());
         Observer::watch(&self.observer, route, request, |request, request_id| {
             match self.offer(route, &request) {
-                Ok(offer) => self.answer(offer, request, request_id),
-                Err(problem) => Box::pin(ready(Err(problem))),
+                Ok(offer) => self.admit(offer.handler, request, request_id),
+                Err(problem) => Admission::Done(problem.into()),
             }
         })
     }

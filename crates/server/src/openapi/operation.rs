@@ -20,7 +20,7 @@ pub(super) fn operation(endpoint: &Endpoint) -> Operation {
         .parameters(Some(parameters(endpoint)))
         .request_body(request_body(endpoint))
         .responses(responses(endpoint));
-    let securities = match endpoint.needs {
+    let securities = match endpoint.needs() {
         Some(_) => vec![X_API_KEY, BEARER, KEY_IN_QUERY],
         None => Vec::new(),
     };
@@ -29,7 +29,7 @@ pub(super) fn operation(endpoint: &Endpoint) -> Operation {
 }
 
 fn description(endpoint: &Endpoint) -> String {
-    match endpoint.needs {
+    match endpoint.needs() {
         Some(role) => {
             let role = role.as_str();
             format!("{} Needs a key with the role `{role}`, or a higher one.", endpoint.description)

@@ -65,7 +65,7 @@ fn success(endpoint: &Endpoint) -> Response {
         .description(description)
         .content(media_type, content)
         .header("x-request-id", header("The request's name."));
-    if endpoint.needs.is_some() {
+    if endpoint.needs().is_some() {
         response = with_rate(response);
     }
     if endpoint.headers.contains(&Header::Prefer) {

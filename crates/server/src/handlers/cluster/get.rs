@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::Role;
 use leasehold_engine::ReplicaState;
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::problem::Problem;
 use crate::reply;
 use crate::state::ApiState;
@@ -22,16 +23,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Shows who leads, in which epoch and since when, and which other replicas were in touch \
                   with it in the last 10 seconds. Any replica can be asked: the leader answers. A service \
                   that runs alone, or leads on demand, leads itself and has no address for others.",
-    needs: Some(Role::Read),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Cluster),
     refusals: &[],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    Call::read(&api, &ENDPOINT, request, |_| Ok(()))?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    Call::read(caller, &ENDPOINT, request, |_| Ok(()))?;
     api.engine.attend().await?;
     let ReplicaState::Leading(term) = *api.engine.state() else {
         return Err(Problem::new(ErrorCode::NotReady, "this replica does not lead"));

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use super::HTML;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::{ErrorCode, Retry};
-use crate::exchange::Response;
+use crate::exchange::{Handler, Response};
 use crate::reply;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
@@ -19,12 +19,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "errors",
     summary: "All refusals",
     description: "Explains every `code`; the `type` of a refusal leads here.",
-    needs: None,
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Text(HTML)),
     refusals: &[],
-    answer: |_, _| Box::pin(async { Ok(handle()) }),
+    handler: Handler::Open(|_, _| Box::pin(async { Ok(handle()) })),
 };
 
 static PAGE: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(page()));

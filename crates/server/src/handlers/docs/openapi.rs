@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::Response;
+use crate::exchange::{Handler, Response};
 use crate::reply;
 
 const JSON: &str = "application/json";
@@ -18,12 +18,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "openapi",
     summary: "The OpenAPI document",
     description: "Describes every call, for people and for generators of clients.",
-    needs: None,
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Text(JSON)),
     refusals: &[],
-    answer: |_, _| Box::pin(async { Ok(handle()) }),
+    handler: Handler::Open(|_, _| Box::pin(async { Ok(handle()) })),
 };
 
 /// The same for every caller, so it is written once.

@@ -7,7 +7,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 
 use super::HTML;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::{Answering, Request, Response};
+use crate::exchange::{Answering, Handler, Request, Response};
 use crate::reply;
 use crate::state::ApiState;
 
@@ -18,12 +18,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "docs",
     summary: "This documentation",
     description: "The interactive page: every call can be tried with a key. `/` and `/docs` lead here.",
-    needs: None,
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Text(HTML)),
     refusals: &[],
-    answer: |_, _| Box::pin(async { Ok(handle()) }),
+    handler: Handler::Open(|_, _| Box::pin(async { Ok(handle()) })),
 };
 
 const CONTENT_SECURITY_POLICY: HeaderName = header::CONTENT_SECURITY_POLICY;

@@ -5,10 +5,11 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use leasehold_core::{KeyId, Role};
 use leasehold_engine::{EventId, Filter, Locks};
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{ReplyBody, Request, Response};
+use crate::exchange::{Handler, ReplyBody, Request, Response};
 use crate::parameter::{LAST_EVENT_ID, PREFIX, REFRESHED};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -26,12 +27,13 @@ pub(crate) static OF_LOCK: Endpoint = Endpoint {
     summary: "Follow a lock",
     description: "Server-sent events of one lock as they happen, each once it is durable. The lock need \
                   not exist yet, and the stream outlives it. See `GET /v1/events`.",
-    needs: Some(Role::Read),
     parameters: &[&REFRESHED, &LAST_EVENT_ID],
     headers: &[Header::LastEventId],
     success: (StatusCode::OK, Shape::Events),
     refusals: &[ErrorCode::InvalidId, ErrorCode::TooManyStreams],
-    answer: |api, request| Box::pin(of_lock(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(of_lock(api, caller, request))
+    }),
 };
 
 pub(crate) static OF_ALL: Endpoint = Endpoint {
@@ -48,22 +50,23 @@ pub(crate) static OF_ALL: Endpoint = Endpoint {
                   `EventGap`: the service started anew, or too much has happened since. A client that \
                   reads too slowly is cut off with a `gap` as well. A comment every 15 seconds keeps \
                   the connection alive and moves the id from which to resume.",
-    needs: Some(Role::Read),
     parameters: &[&PREFIX, &REFRESHED, &LAST_EVENT_ID],
     headers: &[Header::LastEventId],
     success: (StatusCode::OK, Shape::Events),
     refusals: &[ErrorCode::TooManyStreams],
-    answer: |api, request| Box::pin(of_all(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(of_all(api, caller, request))
+    }),
 };
 
-async fn of_lock(api: ApiState, request: Request) -> Result<Response, Problem> {
+async fn of_lock(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let parse = |call: &Call<'_>| Wish::parse(call, Locks::One(call.lock_id()?));
-    let wish = Call::read(&api, &OF_LOCK, request, parse)?;
+    let wish = Call::read(caller, &OF_LOCK, request, parse)?;
     follow(&api, wish).await
 }
 
-async fn of_all(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let wish = Call::read(&api, &OF_ALL, request, |call| {
+async fn of_all(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let wish = Call::read(caller, &OF_ALL, request, |call| {
         let prefix = call.query.parsed(&PREFIX, |text| Some(text.to_owned()))?;
         Wish::parse(call, Locks::WithPrefix(prefix.unwrap_or_default()))
     })?;

@@ -5,10 +5,11 @@ use leasehold_core::{Acquire, Command, HoldKey, Mode, Role, Terms, Want};
 
 use super::{READ_PROCESS, WRITE_PROCESS, submit_for_grant};
 use crate::asked_kind::AskedKind;
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::parameter::{
     CREATE_IF_MISSING, EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS, NOTE, TIMEOUT_SECONDS,
     WAIT_SECONDS,
@@ -24,7 +25,9 @@ pub(crate) static READ: Endpoint = Endpoint {
                   of somebody who stands in line. The reply is the lock, with the `fencing_token` of \
                   the caller's own hold. A request with the `Idempotency-Key` of the one that was \
                   granted gets the same grant again.",
-    answer: |api, request| Box::pin(read(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(read(api, caller, request))
+    }),
     ..WRITE_ENDPOINT
 };
 
@@ -40,7 +43,6 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
                   `max_writers` says, and never ahead of somebody who stands in line. The reply is the \
                   lock, with the `fencing_token` of the caller's own hold. A request with the \
                   `Idempotency-Key` of the one that was granted gets the same grant again.",
-    needs: Some(Role::Write),
     parameters: &[
         &TIMEOUT_SECONDS,
         &WAIT_SECONDS,
@@ -54,25 +56,28 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::GrantedLock),
     refusals: acquire_refusals!(InvalidId),
-    answer: |api, request| Box::pin(write(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(write(api, caller, request))
+    }),
 };
 
-async fn read(api: ApiState, request: Request) -> Result<Response, Problem> {
-    acquire(&api, &READ, request, Mode::Read).await
+async fn read(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    acquire(&api, &READ, caller, request, Mode::Read).await
 }
 
-async fn write(api: ApiState, request: Request) -> Result<Response, Problem> {
-    acquire(&api, &WRITE, request, Mode::Write).await
+async fn write(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    acquire(&api, &WRITE, caller, request, Mode::Write).await
 }
 
 async fn acquire(
     api: &Api,
     endpoint: &'static Endpoint,
+    caller: Caller,
     request: Request,
     mode: Mode,
 ) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
-    let acquire = Call::read(api, endpoint, request, |call| parse(call, mode))?;
+    let acquire = Call::read(caller, endpoint, request, |call| parse(call, mode))?;
     let detail = acquire.terms.detail;
     submit_for_grant(api, Command::Acquire(acquire), detail, arrived).await
 }

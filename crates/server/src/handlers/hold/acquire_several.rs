@@ -14,7 +14,7 @@ use crate::body;
 use crate::call::{Call, preferred};
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::MAX_WAIT_SECS;
 use crate::problem::Problem;
@@ -30,18 +30,19 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Takes 1 to 64 locks for one process, all or none, each for reading or for writing. \
                   With `wait_seconds` it stands in the lines of all of them and holds none until it can \
                   have all, so that two such requests never wait for each other for ever.",
-    needs: Some(Role::Write),
     parameters: &[],
     headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Grants),
     refusals: acquire_refusals!(InvalidBody, UnsupportedMediaType),
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
     let (caller, idempotency_key, detail) = {
-        let call = Call::open(&api, &ENDPOINT, &request)?;
+        let call = Call::open(caller, &ENDPOINT, &request)?;
         let (idempotency_key, detail) = (call.idempotency_key()?, call.detail());
         (call.caller, idempotency_key, detail)
     };

@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::submit_for_grant;
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::parameter::{NOTE, TIMEOUT_SECONDS};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -21,7 +22,6 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Turns the hold for writing into one for reading, at once and with a new \
                   `fencing_token`: nobody can write in between. Readers at the head of the line come in \
                   with it. While others hold the lock for writing too, it is refused: 409 `held`.",
-    needs: Some(Role::Write),
     parameters: &[&TIMEOUT_SECONDS, &NOTE],
     headers: &[Header::Prefer],
     success: (StatusCode::OK, Shape::GrantedLock),
@@ -34,12 +34,14 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TooManyHolders,
         ErrorCode::TokensExhausted,
     ],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
-    let (command, detail) = Call::read(&api, &ENDPOINT, request, parse)?;
+    let (command, detail) = Call::read(caller, &ENDPOINT, request, parse)?;
     submit_for_grant(&api, command, detail, arrived).await
 }
 

@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::{READ_PROCESS_REFRESH, WRITE_PROCESS_REFRESH, submit};
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::parameter::{FENCING_TOKEN, TIMEOUT_SECONDS};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -16,7 +17,9 @@ pub(crate) static READ: Endpoint = Endpoint {
     operation: "refresh_read",
     path: READ_PROCESS_REFRESH,
     summary: "Refresh a read hold",
-    answer: |api, request| Box::pin(read(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(read(api, caller, request))
+    }),
     ..WRITE_ENDPOINT
 };
 
@@ -30,7 +33,6 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     summary: "Refresh a write hold",
     description: "Starts the hold's timeout anew, with the length given here. What has expired or \
                   was released is never acquired again this way: the reply is 409 `not_held`.",
-    needs: Some(Role::Write),
     parameters: &[&TIMEOUT_SECONDS, &FENCING_TOKEN],
     headers: &[Header::Prefer],
     success: (StatusCode::OK, Shape::Lock),
@@ -41,16 +43,18 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::StaleToken,
         ErrorCode::TimeoutTooLong,
     ],
-    answer: |api, request| Box::pin(write(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(write(api, caller, request))
+    }),
 };
 
-async fn read(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(&api, &READ, request, |call| parse(call, Mode::Read))?;
+async fn read(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(caller, &READ, request, |call| parse(call, Mode::Read))?;
     submit(&api, command, detail).await
 }
 
-async fn write(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(&api, &WRITE, request, |call| parse(call, Mode::Write))?;
+async fn write(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(caller, &WRITE, request, |call| parse(call, Mode::Write))?;
     submit(&api, command, detail).await
 }
 

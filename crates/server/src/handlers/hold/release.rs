@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::{READ_PROCESS, WRITE_PROCESS, submit};
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::parameter::FENCING_TOKEN;
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -16,7 +17,9 @@ pub(crate) static READ: Endpoint = Endpoint {
     operation: "release_read",
     path: READ_PROCESS,
     summary: "Release a read hold",
-    answer: |api, request| Box::pin(read(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(read(api, caller, request))
+    }),
     ..WRITE_ENDPOINT
 };
 
@@ -31,7 +34,6 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     description: "Gives the hold back; the next in line has the lock at once. A request with the \
                   `Idempotency-Key` of one that was answered gets the same answer again, and does not \
                   end a hold that the process took since.",
-    needs: Some(Role::Write),
     parameters: &[&FENCING_TOKEN],
     headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Lock),
@@ -41,16 +43,18 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::NothingToRelease,
         ErrorCode::StaleToken,
     ],
-    answer: |api, request| Box::pin(write(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(write(api, caller, request))
+    }),
 };
 
-async fn read(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(&api, &READ, request, |call| parse(call, Mode::Read))?;
+async fn read(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(caller, &READ, request, |call| parse(call, Mode::Read))?;
     submit(&api, command, detail).await
 }
 
-async fn write(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(&api, &WRITE, request, |call| parse(call, Mode::Write))?;
+async fn write(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(caller, &WRITE, request, |call| parse(call, Mode::Write))?;
     submit(&api, command, detail).await
 }
 

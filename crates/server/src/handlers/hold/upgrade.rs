@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
 use super::submit_for_grant;
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::parameter::{NOTE, TIMEOUT_SECONDS, WAIT_SECONDS};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -23,7 +24,6 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   other readers to go, ahead of everybody in line. Two that upgrade at once would wait \
                   for each other for ever: the second is told 409 `deadlock`, and keeps its hold for \
                   reading until it releases it.",
-    needs: Some(Role::Write),
     parameters: &[&TIMEOUT_SECONDS, &WAIT_SECONDS, &NOTE],
     headers: &[Header::Prefer],
     success: (StatusCode::OK, Shape::GrantedLock),
@@ -40,12 +40,14 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TimeoutTooLong,
         ErrorCode::TokensExhausted,
     ],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
-    let (command, detail) = Call::read(&api, &ENDPOINT, request, parse)?;
+    let (command, detail) = Call::read(caller, &ENDPOINT, request, parse)?;
     submit_for_grant(&api, command, detail, arrived).await
 }
 

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::credentials::{self, NewKeyError};
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -26,7 +26,6 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Makes a key and shows it once. Admins of the namespace `default` make keys of any \
                   namespace, other admins only of their own. Its calls can be bounded: how many in a \
                   second, and how far they may fill the namespace.",
-    needs: Some(Role::Admin),
     parameters: &[],
     headers: &[],
     success: (StatusCode::CREATED, Shape::NewKey),
@@ -36,11 +35,13 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TooManyKeys,
         ErrorCode::KeyExists,
     ],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Admin, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let caller = Call::open(&api, &ENDPOINT, &request)?.caller;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let caller = Call::open(caller, &ENDPOINT, &request)?.caller;
     let asked: KeyRequest = body::read(request, api.settings.max_body_bytes).await?;
     let role = asked.role.into();
     let namespace = namespace(&caller, asked.namespace.as_deref())?;

@@ -4,11 +4,12 @@ use hyper::StatusCode;
 use leasehold_core::{Command, KeyId, Reply, Role};
 
 use super::managed_namespace;
+use crate::auth::Caller;
 use crate::body;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -24,7 +25,6 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Takes a JSON merge patch: limits that are left out stay as they are, and `null` takes \
                   one away. It counts from the next request on. What is there already stays, however far \
                   it is past a new quota.",
-    needs: Some(Role::Admin),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::LimitedKey),
@@ -34,12 +34,14 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::UnsupportedMediaType,
         ErrorCode::NoSuchKey,
     ],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Admin, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let (key_id, namespace) = {
-        let call = Call::open(&api, &ENDPOINT, &request)?;
+        let call = Call::open(caller, &ENDPOINT, &request)?;
         (call.path_id("{key_id}", KeyId::parse)?, managed_namespace(&call.caller))
     };
     let change: KeyChange = body::read(request, api.settings.max_body_bytes).await?;

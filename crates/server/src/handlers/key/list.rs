@@ -4,9 +4,10 @@ use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
 use super::managed_namespace;
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -20,17 +21,18 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "list_keys",
     summary: "List API keys",
     description: "Lists the keys that the caller may manage. Secrets are not kept, so none is shown.",
-    needs: Some(Role::Admin),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Keys),
     refusals: &[],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Admin, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let namespace =
-        Call::read(&api, &ENDPOINT, request, |call| Ok(managed_namespace(&call.caller)))?;
+        Call::read(caller, &ENDPOINT, request, |call| Ok(managed_namespace(&call.caller)))?;
     match api.engine.submit(Command::ListKeys { namespace }).await? {
         Reply::Keys(keys) => {
             let body = Keys { keys: keys.iter().map(Key::from).collect() };

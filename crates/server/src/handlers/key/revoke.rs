@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, KeyId, Reply, Role};
 
 use super::managed_namespace;
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -22,16 +23,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Revoke an API key",
     description: "Shuts a key out for good, from the next request on. What was acquired with it stays \
                   held until it is released or expires.",
-    needs: Some(Role::Admin),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Key),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchKey],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Admin, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(caller, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),
         other => Err(mismatched(&other)),

@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
 use crate::asked_kind::AskedKind;
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::{EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS};
 use crate::problem::Problem;
@@ -22,7 +23,6 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "create_lock",
     summary: "Create a lock",
     description: "Makes a lock that does not exist yet. It is free until a process acquires it.",
-    needs: Some(Role::Write),
     parameters: &[&IS_EXCLUSIVE, &MAX_WRITERS, &MAX_READERS, &EPHEMERAL],
     headers: &[],
     success: (StatusCode::CREATED, Shape::Lock),
@@ -32,11 +32,13 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TooManyLocks,
         ErrorCode::QuotaExceeded,
     ],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(caller, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(reply::json(StatusCode::CREATED, &Lock::from(&lock))),
         other => Err(mismatched(&other)),

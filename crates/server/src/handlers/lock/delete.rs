@@ -3,10 +3,11 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::FORCE;
 use crate::problem::Problem;
@@ -24,16 +25,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   `force=true`, which needs the role `admin`, it breaks the lock: its holders lose \
                   their holds, and its waiters are told 404 `no_such_lock`. Its history stays. The fencing tokens of a \
                   lock that is made anew under the name are higher all the same.",
-    needs: Some(Role::Write),
     parameters: &[&FORCE],
     headers: &[],
     success: (StatusCode::OK, Shape::Lock),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock, ErrorCode::NotFree],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(caller, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(reply::json(StatusCode::OK, &Lock::from(&lock))),
         other => Err(mismatched(&other)),

@@ -3,10 +3,11 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -20,16 +21,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "get_lock",
     summary: "Look at a lock",
     description: "Shows a lock with all its holders. What it shows is durable.",
-    needs: Some(Role::Read),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Lock),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(caller, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(reply::json(StatusCode::OK, &Lock::from(&lock))),
         other => Err(mismatched(&other)),

@@ -3,11 +3,12 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, LockId, Reply, Role};
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::cursor;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::{CURSOR_OF_HISTORY, LIMIT_OF_HISTORY};
 use crate::problem::Problem;
@@ -27,16 +28,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   stands in the lock itself. What holds of a deleted lock there were is shown under its \
                   name, also after a lock of that name is made anew. How much is kept, and for how \
                   long, are settings of the service.",
-    needs: Some(Role::Read),
     parameters: &[&LIMIT_OF_HISTORY, &CURSOR_OF_HISTORY],
     headers: &[],
     success: (StatusCode::OK, Shape::History),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let (command, lock_id) = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (command, lock_id) = Call::read(caller, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::History { past, next } => {
             Ok(reply::json(StatusCode::OK, &History::new(&lock_id, &past, next)))

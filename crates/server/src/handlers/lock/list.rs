@@ -3,10 +3,11 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, ListLocks, LockState, ProcessId, Reply, Role};
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::cursor;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::parameter::{CURSOR, LIMIT, PREFIX, PROCESS_ID, STATE};
 use crate::problem::Problem;
@@ -24,16 +25,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Shows the locks of the caller's namespace by name, a page at a time; each with its \
                   first holders only. A page can be shorter than `limit`, even empty, while there are \
                   more: go on until `next_cursor` is null.",
-    needs: Some(Role::Read),
     parameters: &[&PREFIX, &STATE, &PROCESS_ID, &LIMIT, &CURSOR],
     headers: &[],
     success: (StatusCode::OK, Shape::Locks),
     refusals: &[],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let command = Call::read(caller, &ENDPOINT, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Locks { locks, next } => {
             Ok(reply::json(StatusCode::OK, &Locks::new(&locks, next.as_ref())))

@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, ProcessId, Role};
 
 use super::{PROCESS, submit};
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -18,16 +19,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "get_process",
     summary: "Look at a process",
     description: "Shows all that a process holds, and what it lost; empty lists for one that is not known.",
-    needs: Some(Role::Read),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Process),
     refusals: &[ErrorCode::InvalidId],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let (command, process_id) = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (command, process_id) = Call::read(caller, &ENDPOINT, request, parse)?;
     submit(&api, command, &process_id).await
 }
 

@@ -4,10 +4,11 @@ use hyper::StatusCode;
 use leasehold_core::{Command, ProcessId, Role};
 
 use super::submit;
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::parameter::TIMEOUT_SECONDS_OF_ALL;
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -21,16 +22,17 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "Starts the timeouts of all that the process holds anew, in one call. What it has \
                   lost since it was told last is named once in `lost`, and never acquired again this \
                   way.",
-    needs: Some(Role::Write),
     parameters: &[&TIMEOUT_SECONDS_OF_ALL],
     headers: &[],
     success: (StatusCode::OK, Shape::Process),
     refusals: &[ErrorCode::InvalidId, ErrorCode::ProcessHoldsNothing, ErrorCode::TimeoutTooLong],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Write, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let (command, process_id) = Call::read(&api, &ENDPOINT, request, parse)?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (command, process_id) = Call::read(caller, &ENDPOINT, request, parse)?;
     submit(&api, command, &process_id).await
 }
 

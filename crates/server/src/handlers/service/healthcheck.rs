@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use leasehold_engine::{Clock, SystemClock};
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::Response;
+use crate::exchange::{Handler, Response};
 use crate::reply;
 use crate::state::Api;
 use crate::wire::{Health, Rfc3339};
@@ -16,12 +16,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "healthcheck",
     summary: "Check that the service answers",
     description: "Answers while the process serves. Whether calls to locks are answered: `/readyz`.",
-    needs: None,
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Health),
     refusals: &[],
-    answer: |api, _| Box::pin(async move { Ok(handle(&api)) }),
+    handler: Handler::Open(|api, _| Box::pin(async move { Ok(handle(&api)) })),
 };
 
 fn handle(api: &Api) -> Response {

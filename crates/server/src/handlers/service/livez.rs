@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::Response;
+use crate::exchange::{Handler, Response};
 use crate::reply;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -15,12 +15,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     operation: "livez",
     summary: "Liveness probe",
     description: "200 while the process serves at all. If it fails, restart the process.",
-    needs: None,
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Text(TEXT)),
     refusals: &[],
-    answer: |_, _| Box::pin(async { Ok(handle()) }),
+    handler: Handler::Open(|_, _| Box::pin(async { Ok(handle()) })),
 };
 
 fn handle() -> Response {

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::Response;
+use crate::exchange::{Handler, Response};
 use crate::reply;
 use crate::state::Api;
 
@@ -17,12 +17,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Prometheus metrics",
     description: "Requests, refusals, locks, holds, grants, expiries, batches and commits, in the \
                   text format of Prometheus.",
-    needs: None,
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Text(EXPOSITION)),
     refusals: &[],
-    answer: |api, _| Box::pin(async move { Ok(handle(&api)) }),
+    handler: Handler::Open(|api, _| Box::pin(async move { Ok(handle(&api)) })),
 };
 
 fn handle(api: &Api) -> Response {

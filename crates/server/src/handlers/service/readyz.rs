@@ -5,7 +5,7 @@ use leasehold_engine::ReplicaState;
 
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::Response;
+use crate::exchange::{Handler, Response};
 use crate::problem::Problem;
 use crate::reply;
 use crate::state::Api;
@@ -20,12 +20,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     description: "200 while calls to locks are answered, else 503 with the reason. Send no traffic \
                   to it meanwhile. A service that leads on demand is ready before it has led: it does \
                   not ask the store for the sake of a probe.",
-    needs: None,
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Readiness),
     refusals: &[ErrorCode::NotReady, ErrorCode::Draining],
-    answer: |api, _| Box::pin(async move { handle(&api) }),
+    handler: Handler::Open(|api, _| Box::pin(async move { handle(&api) })),
 };
 
 fn handle(api: &Api) -> Result<Response, Problem> {

@@ -3,9 +3,10 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, Reply, Role};
 
+use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
-use crate::exchange::{Request, Response};
+use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
@@ -20,16 +21,18 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "See who waits for whom",
     description: "Shows the wait-for graph of the caller's namespace: everybody in line, for which lock \
                   and in which place, and who is in the way: holders, then those ahead in line.",
-    needs: Some(Role::Read),
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Waits),
     refusals: &[],
-    answer: |api, request| Box::pin(handle(api, request)),
+    handler: Handler::Keyed(Role::Read, |api, caller, request| {
+        Box::pin(handle(api, caller, request))
+    }),
 };
 
-async fn handle(api: ApiState, request: Request) -> Result<Response, Problem> {
-    let namespace = Call::read(&api, &ENDPOINT, request, |call| Ok(call.caller.namespace.clone()))?;
+async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let namespace =
+        Call::read(caller, &ENDPOINT, request, |call| Ok(call.caller.namespace.clone()))?;
     match api.engine.submit(Command::GetWaits { namespace }).await? {
         Reply::Waits(waits) => Ok(reply::json(StatusCode::OK, &Waits::from(waits.as_slice()))),
         other => Err(mismatched(&other)),
