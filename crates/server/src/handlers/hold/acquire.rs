@@ -15,7 +15,7 @@ use crate::parameter::{
     WAIT_SECONDS,
 };
 use crate::problem::Problem;
-use crate::state::{Api, ApiState};
+use crate::state::ApiState;
 
 pub(crate) static READ: Endpoint = Endpoint {
     operation: "acquire_read",
@@ -26,7 +26,7 @@ pub(crate) static READ: Endpoint = Endpoint {
                   the caller's own hold. A request with the `Idempotency-Key` of the one that was \
                   granted gets the same grant again.",
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(read(api, caller, request))
+        Box::pin(acquire(api, &READ, caller, request, Mode::Read))
     }),
     ..WRITE_ENDPOINT
 };
@@ -57,20 +57,12 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     success: (StatusCode::OK, Shape::GrantedLock),
     refusals: acquire_refusals!(InvalidId),
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(write(api, caller, request))
+        Box::pin(acquire(api, &WRITE, caller, request, Mode::Write))
     }),
 };
 
-async fn read(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    acquire(&api, &READ, caller, request, Mode::Read).await
-}
-
-async fn write(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    acquire(&api, &WRITE, caller, request, Mode::Write).await
-}
-
 async fn acquire(
-    api: &Api,
+    api: ApiState,
     endpoint: &'static Endpoint,
     caller: Caller,
     request: Request,
@@ -79,7 +71,7 @@ async fn acquire(
     let arrived = api.engine.mono();
     let acquire = Call::read(caller, endpoint, request, |call| parse(call, mode))?;
     let detail = acquire.terms.detail;
-    submit_for_grant(api, Command::Acquire(acquire), detail, arrived).await
+    submit_for_grant(&api, Command::Acquire(acquire), detail, arrived).await
 }
 
 fn parse(call: &Call<'_>, mode: Mode) -> Result<Acquire, Problem> {

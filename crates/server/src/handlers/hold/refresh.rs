@@ -18,7 +18,7 @@ pub(crate) static READ: Endpoint = Endpoint {
     path: READ_PROCESS_REFRESH,
     summary: "Refresh a read hold",
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(read(api, caller, request))
+        Box::pin(refresh(api, &READ, caller, request, Mode::Read))
     }),
     ..WRITE_ENDPOINT
 };
@@ -44,17 +44,18 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TimeoutTooLong,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(write(api, caller, request))
+        Box::pin(refresh(api, &WRITE, caller, request, Mode::Write))
     }),
 };
 
-async fn read(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(caller, &READ, request, |call| parse(call, Mode::Read))?;
-    submit(&api, command, detail).await
-}
-
-async fn write(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(caller, &WRITE, request, |call| parse(call, Mode::Write))?;
+async fn refresh(
+    api: ApiState,
+    endpoint: &'static Endpoint,
+    caller: Caller,
+    request: Request,
+    mode: Mode,
+) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(caller, endpoint, request, |call| parse(call, mode))?;
     submit(&api, command, detail).await
 }
 
