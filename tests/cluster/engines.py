@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 
-from lab import until
+from lab import as_user, until
 
 
 def find(program, variable, default, package):
@@ -71,6 +71,24 @@ class Etcd:
         self.start(1)
 
 
+def new_postgres(data):
+    """Makes the data of a server, which trusts whoever comes by the loopback interface; its program, and the user
+    to run it as."""
+    installed = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = os.environ.get("LEASEHOLD_TEST_POSTGRES") or (installed or [""])[-1]
+    program = shutil.which(pathlib.Path(programs) / "postgres")
+    if not program:
+        raise SystemExit("PostgreSQL is missing: install postgresql, or set LEASEHOLD_TEST_POSTGRES to the "
+                         "directory of its programs")
+    # The server refuses to run as root.
+    user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    data.mkdir()
+    shutil.chown(data, user)
+    subprocess.run([*as_user(user), pathlib.Path(program).with_name("initdb"), "-D", data, "-U", "postgres",
+                    "--auth=trust", "--no-sync"], check=True, capture_output=True)
+    return program, user
+
+
 class Postgres:
     """One server."""
 
@@ -82,23 +100,10 @@ class Postgres:
         return True
 
     def __init__(self, lab, directory, clock=None):
-        installed = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
-        directory_of_programs = os.environ.get("LEASEHOLD_TEST_POSTGRES") or (installed or [""])[-1]
-        self.program = shutil.which(pathlib.Path(directory_of_programs) / "postgres")
-        if not self.program:
-            raise SystemExit("PostgreSQL is missing: install postgresql, or set LEASEHOLD_TEST_POSTGRES to the "
-                             "directory of its programs")
         self.host = lab.host("db")
         self.hosts, self.clock = [self.host], clock
         self.data, self.log = directory / "db", directory / "db.log"
-        # The server refuses to run as root.
-        self.user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-        self.data.mkdir()
-        shutil.chown(self.data, self.user)
-        initdb = pathlib.Path(self.program).with_name("initdb")
-        subprocess.run(["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", initdb,
-                        "-D", self.data, "-U", "postgres", "--auth=trust", "--no-sync"],
-                       check=True, capture_output=True)
+        self.program, self.user = new_postgres(self.data)
         with open(self.data / "pg_hba.conf", "a") as rules:
             rules.write("host all all 10.78.0.0/24 trust\n")
         self.start()

@@ -23,6 +23,11 @@ def ip(*words):
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
 
 
+def as_user(user):
+    """What to write before a command for a user to run it."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+
+
 class Host:
     """A namespace with an address on each net."""
 
@@ -71,7 +76,7 @@ class Host:
         """A process on this host, in a group of its own; its output goes to `log`."""
         words = ["ip", "netns", "exec", self.space]
         if user:
-            words += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+            words += as_user(user)
         # Only the program itself has it: what libfaketime makes belongs to the user who made it.
         words += ["env", *(f"{name}={value}" for name, value in (env or {}).items())]
         output = open(log, "ab")

@@ -1,14 +1,16 @@
-"""Processes on the loopback interface: the service on demand, and Google's Datastore emulator."""
+"""Processes on the loopback interface: the service on demand, and the engines that it may lead on demand on."""
 
+import dataclasses
 import http.client
 import os
+import pathlib
 import signal
 import socket
 import subprocess
 
 from clocks import WallClock
-from engines import Datastore, find
-from lab import until
+from engines import Datastore, find, new_postgres
+from lab import as_user, until
 
 KEY = "a-key-for-the-cluster-tests"
 
@@ -26,6 +28,18 @@ def is_answered(port, path):
         return connection.getresponse().status == 200
     except OSError:
         return False
+
+
+@dataclasses.dataclass
+class Store:
+    """Where an instance keeps its rows."""
+
+    url: str
+    environment: dict = dataclasses.field(default_factory=dict)
+
+
+def datastore_at(port):
+    return Store("datastore://test", {"DATASTORE_EMULATOR_HOST": f"127.0.0.1:{port}"})
 
 
 class Started:
@@ -50,12 +64,22 @@ class Started:
         until("the emulator is ready", lambda: is_answered(port, "/"), seconds=60)
         return port
 
-    def instance(self, name, program, store_port, ahead=0):
-        env = {"LEASEHOLD_API_KEY": KEY, "DATASTORE_EMULATOR_HOST": f"127.0.0.1:{store_port}"}
+    def postgres(self):
+        """A server; where it is."""
+        data, port = self.directory / "db", free_port()
+        program, user = new_postgres(data)
+        self.start("postgres", [*as_user(user), program, "-D", str(data), "-h", "127.0.0.1", "-p", str(port),
+                                "-k", str(data)])
+        is_ready = [str(pathlib.Path(program).with_name("pg_isready")), "-h", "127.0.0.1", "-p", str(port)]
+        until("PostgreSQL is ready", lambda: subprocess.run(is_ready, capture_output=True).returncode == 0)
+        return Store(f"postgres://postgres@127.0.0.1:{port}/postgres")
+
+    def instance(self, name, program, store, ahead=0):
+        env = {"LEASEHOLD_API_KEY": KEY, **store.environment}
         if ahead:
             env |= WallClock(self.directory / f"{name}.clock", ahead).environment()
         port = free_port()
-        process = self.start(name, [program, "serve", "--store", "datastore://test", "--listen", f"127.0.0.1:{port}",
+        process = self.start(name, [program, "serve", "--store", store.url, "--listen", f"127.0.0.1:{port}",
                                     "--leadership", "on-demand", "--log-format", "json"], env)
         until("an instance is ready", lambda: is_answered(port, "/readyz"))
         return process, port
