@@ -1,13 +1,14 @@
 //! What bounds a key: its rate, and how far it may fill its namespace.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::client::Reply;
-use crate::support::service::ADMIN_KEY;
-use crate::support::{Service, client};
+use crate::support::service::{ADMIN_KEY, Replica};
+use crate::support::store::{Mood, MoodyStore};
+use crate::support::{Service, Setup, client};
 
 const LOCK: &str = "/v1/distributed_lock/report";
 
@@ -105,6 +106,36 @@ fn every_reply_counts_and_tells_but_not_one_to_a_stranger() {
     let late = service.call_as(&key, "PUT", &format!("{LOCK}/read-process/q?wait_seconds=1"));
     late.refusal(409, "wait_timed_out");
     assert!(left(&late).0 < left(&malformed).0);
+}
+
+/// The replica that a request comes in at hands it on before it looks at the key, so the leader counts. If
+/// each counted for itself, a load balancer before three of them would make three rates of one.
+#[test]
+fn a_key_has_one_rate_at_whichever_replicas_its_requests_come_in() {
+    let store = MoodyStore::new(Mood::Works);
+    let replica = |token: &str| {
+        let replica = Some(Replica { token: token.to_owned() });
+        Setup { store: store.clone(), replica, ..Setup::with_keys() }.start()
+    };
+    let leader = replica("leader").ready();
+    let follower = replica("follower").following();
+    let limits = json!({ "requests_per_second": 1, "burst": 20 });
+    let key = make_key(&follower, "red", &limits);
+
+    let began = Instant::now();
+    let ask = |service: &Service| service.call_as(&key, "GET", "/v1/waits");
+    let replies = [&follower, &leader].into_iter().cycle().map(ask);
+    let let_in = replies.take_while(|reply| reply.status == 200).count();
+    let added = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+    assert!((20..=20 + added).contains(&let_in), "{let_in} were let in, {added} added");
+    let refused = drain(&follower, &key).1;
+    refused.refusal(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(left(&refused), (0, 1));
+
+    leader.runtime.block_on(leader.engine.drain());
+    let next = follower.ready();
+    assert_eq!(left(&ask(&next)).0, 19, "a new leader begins with a full burst");
 }
 
 #[test]

@@ -30,6 +30,26 @@ fn make_key(service: &Service) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
+/// Instances never talk to each other, so each knows only what came in at itself.
+#[test]
+fn each_instance_counts_the_requests_of_a_key_for_itself() {
+    let (first, second) = two();
+    let body = json!({ "role": "write", "requests_per_second": 1, "burst": 20 }).to_string();
+    let made = first.post_as(ADMIN_KEY, "/v1/keys", &body).ok(201);
+    let key = made["key"].as_str().unwrap();
+    let left = |service: &Service| {
+        let reply = service.call_as(key, "GET", "/v1/waits");
+        let told = reply.header("ratelimit").unwrap().strip_prefix("\"requests\";r=").unwrap();
+        told.split_once(';').unwrap().0.parse::<u32>().unwrap()
+    };
+    assert_eq!(left(&first), 19);
+    for _ in 0..9 {
+        left(&first);
+    }
+    assert_eq!(left(&second), 19);
+    assert!(left(&first) < 19, "what was left outlasts a takeover");
+}
+
 fn stands_by(service: &Service) -> bool {
     *service.engine.state() == ReplicaState::Standby
 }

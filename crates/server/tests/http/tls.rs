@@ -13,7 +13,6 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use leasehold_engine::ReplicaState;
 use leasehold_server::tls::{self, Tls, TlsError, TlsFiles, Trust};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -293,12 +292,6 @@ fn replica(store: &MoodyStore, files: &TlsFiles, token: &str) -> (Service, watch
     (Setup { store: store.clone(), replica, ..setup }.start(), renew)
 }
 
-fn follows(service: &Service) {
-    let mut state = service.engine.watch_state();
-    let following = state.wait_for(|state| matches!(state, ReplicaState::Following(_)));
-    drop(service.runtime.block_on(following).unwrap());
-}
-
 #[test]
 fn replicas_hand_requests_on_over_tls_and_believe_only_their_ca() {
     let dir = tempfile::tempdir().unwrap();
@@ -312,7 +305,7 @@ fn replicas_hand_requests_on_over_tls_and_believe_only_their_ca() {
     let (leader, _renew) = replica(&store, &files, "leader");
     let leader = leader.ready();
     let (follower, renew) = replica(&store, &files, "follower");
-    follows(&follower);
+    let follower = follower.following();
     let friend = ca.issue("friend");
     let connector = believer(&ca.certificate, Some(&friend), &[]);
     let through_follower = |method: &str, target: &str| {
@@ -340,7 +333,7 @@ fn replicas_hand_requests_on_over_tls_and_believe_only_their_ca() {
     let doubtful = TlsFiles { link: Some(Trust::File(other.certificate)), ..files };
     renew.send_replace(doubtful.load().unwrap());
     let (doubter, _renew) = replica(&store, &doubtful, "doubter");
-    follows(&doubter);
+    let doubter = doubter.following();
     let answer = ask(doubter.address, &connector, "GET", LOCK);
     let (status, problem) = doubter.runtime.block_on(answer).unwrap();
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

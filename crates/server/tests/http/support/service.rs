@@ -139,6 +139,14 @@ impl Service {
         self
     }
 
+    /// Once another leads.
+    pub(crate) fn following(self) -> Self {
+        let mut state = self.engine.watch_state();
+        let following = state.wait_for(|state| matches!(state, ReplicaState::Following(_)));
+        drop(self.runtime.block_on(following).unwrap());
+        self
+    }
+
     pub(crate) fn call(&self, method: &str, target: &str) -> Reply {
         client::send(self.address, method, target, &[], "")
     }
