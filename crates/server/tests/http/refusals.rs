@@ -139,6 +139,8 @@ fn i7_more_requests_than_may_wait_are_refused_at_once() {
     callers.extend((1..8).map(call));
     until(&|| service.engine.queue_depth() == 2);
     service.call("GET", "/v1/distributed_lock/report").refusal(503, "overloaded");
+    // Whoever comes only once there is room again is let in.
+    until(&|| callers.iter().filter(|caller| caller.is_finished()).count() == 5);
     service.store.set(Mood::Works);
     let replies: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
     let created = replies.iter().filter(|reply| reply.status == 201).count();
