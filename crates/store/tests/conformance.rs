@@ -141,10 +141,6 @@ impl Harness for OnEtcd {
         true
     }
 
-    fn prolongs_leases_in_loads(&self) -> bool {
-        false
-    }
-
     async fn outwait_leases(&self) {
         let mut store = etcd_server::open(&self.0.url());
         while store.leader().await.unwrap().is_some() {

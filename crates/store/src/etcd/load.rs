@@ -13,9 +13,9 @@ use crate::record::{self, RecordError};
 use crate::store::StoreError;
 
 /// Rows in one answer.
-const PAGE_ROWS: i64 = 1_000;
+const PAGE_ROWS: usize = 1_000;
 /// Entries of the log in one answer: each may be as large as a request.
-pub(super) const PAGE_ENTRIES: i64 = 32;
+pub(super) const PAGE_ENTRIES: usize = 32;
 
 impl Term {
     pub(super) async fn load(
@@ -37,7 +37,7 @@ impl Term {
     ) -> Result<(), StoreError> {
         let moment = self.check(etcd).await?;
         let mut see = |key: &[u8], value: &[u8]| {
-            visit(record::decode(key, value).map_err(corrupt)?);
+            visit(record::decode(key, value).map_err(|error| corrupt(&error))?);
             Ok::<_, StoreError>(())
         };
         let mut rows = Pages::of(etcd.keys.rows(), PAGE_ROWS, moment);
@@ -50,8 +50,11 @@ impl Term {
             }
             self.keep(etcd).await?;
         }
-        for (key, value) in log.rows() {
+        for (number, (key, value)) in log.rows().enumerate() {
             see(key, value)?;
+            if number % PAGE_ROWS == 0 {
+                self.keep(etcd).await?;
+            }
         }
         self.check(etcd).await?;
         Ok(())
@@ -71,7 +74,8 @@ impl Term {
         let mut pages = Pages::of(etcd.keys.log(), PAGE_ENTRIES, 0);
         while let Some(page) = pages.next(etcd).await? {
             for KeyValue { key, value, .. } in page {
-                let (position, writes) = decode_entry(&key, &value).map_err(corrupt)?;
+                let (position, writes) =
+                    decode_entry(&key, &value).map_err(|error| corrupt(&error))?;
                 // Others are left from earlier, or from a batch that was never decided on.
                 if (from..to).contains(&position) {
                     entries.insert(position, writes);
@@ -103,7 +107,8 @@ pub(super) struct Pages {
 
 impl Pages {
     /// Pages of `limit` keys; revision 0 is now.
-    pub(super) fn of((key, range_end): (Vec<u8>, Vec<u8>), limit: i64, revision: i64) -> Self {
+    pub(super) fn of((key, range_end): (Vec<u8>, Vec<u8>), limit: usize, revision: i64) -> Self {
+        let limit = limit as i64;
         Self { request: Some(RangeRequest { key, range_end, limit, revision }) }
     }
 
@@ -127,6 +132,6 @@ impl Pages {
     }
 }
 
-pub(super) fn corrupt(error: RecordError) -> StoreError {
+pub(super) fn corrupt(error: &RecordError) -> StoreError {
     StoreError::Corrupt(error.to_string())
 }

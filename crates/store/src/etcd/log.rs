@@ -28,8 +28,14 @@ pub(super) struct Log {
     bytes: usize,
     /// The rows that each entry writes, and how many bytes they are.
     entries: VecDeque<(Vec<Arc<[u8]>>, usize)>,
-    /// For each of these rows the position of the last entry that writes it, and what it writes.
-    latest: HashMap<Arc<[u8]>, (u64, Option<Vec<u8>>)>,
+    /// The last write of each of these rows.
+    latest: HashMap<Arc<[u8]>, LoggedWrite>,
+}
+
+struct LoggedWrite {
+    /// Of the entry that it is in.
+    position: u64,
+    value: Option<Vec<u8>>,
 }
 
 impl Log {
@@ -49,7 +55,7 @@ impl Log {
         let mut keys = Vec::with_capacity(writes.len());
         for (key, value) in writes {
             let key: Arc<[u8]> = key.into();
-            self.latest.insert(Arc::clone(&key), (position, value));
+            self.latest.insert(Arc::clone(&key), LoggedWrite { position, value });
             keys.push(key);
         }
         self.entries.push_back((keys, bytes));
@@ -77,10 +83,10 @@ impl Log {
         let mut rows = EncodedBatch::new();
         for ((keys, _), position) in self.entries.iter().take(entries).zip(self.from..) {
             for key in keys {
-                if let Some((last, value)) = self.latest.get(key)
-                    && *last == position
+                if let Some(last) = self.latest.get(key)
+                    && last.position == position
                 {
-                    rows.push((key.to_vec(), value.clone()));
+                    rows.push((key.to_vec(), last.value.clone()));
                 }
             }
         }
@@ -91,7 +97,7 @@ impl Log {
     pub(super) fn forget_oldest(&mut self, entries: usize) {
         for (keys, bytes) in self.entries.drain(..entries) {
             for key in keys {
-                if self.latest.get(&key).is_some_and(|(last, _)| *last == self.from) {
+                if self.latest.get(&key).is_some_and(|last| last.position == self.from) {
                     self.latest.remove(&key);
                 }
             }
@@ -107,7 +113,7 @@ impl Log {
 
     /// The rows that there are by these entries.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.latest.iter().filter_map(|(key, (_, value))| Some((&**key, value.as_deref()?)))
+        self.latest.iter().filter_map(|(key, last)| Some((&**key, last.value.as_deref()?)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Etcd;
 use super::client::Failure;
 use super::term::{Term, unavailable};
-use crate::store::StoreError;
+use crate::store::{StoreError, is_due_to_renew};
 
 impl Term {
     /// Keeps the lease alive and then finds the leader key in place, by a majority.
@@ -42,9 +42,9 @@ impl Term {
     }
     /// Prolongs the term if it is time to: for what takes longer than a lease.
     pub(super) async fn keep(&mut self, etcd: &mut Etcd) -> Result<(), StoreError> {
-        if self.lease.since.elapsed() < self.lease.length / 3 {
-            return Ok(());
+        if is_due_to_renew(self.lease.length, self.lease.since) {
+            self.renew(etcd).await?;
         }
-        self.renew(etcd).await
+        Ok(())
     }
 }

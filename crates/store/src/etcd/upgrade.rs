@@ -64,6 +64,6 @@ async fn read(etcd: &mut Etcd, range: (Vec<u8>, Vec<u8>)) -> Result<Vec<KeyValue
 }
 
 fn decode(key: &[u8], value: &[u8]) -> Result<EncodedBatch, StoreError> {
-    let body = unseal(key, value).map_err(corrupt)?;
+    let body = unseal(key, value).map_err(|error| corrupt(&error))?;
     postcard::from_bytes(body).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
