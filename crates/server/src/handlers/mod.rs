@@ -1,4 +1,5 @@
-//! One folder a noun, one file a verb. Each file describes its call and answers it.
+//! One folder a noun, one file a verb. Each file describes its call and says how it is read and answered;
+//! what several calls about a noun answer alike stands in the folder's `mod.rs`.
 
 pub(crate) mod cluster;
 pub(crate) mod docs;

@@ -1,21 +1,19 @@
 //! Take a hold.
 
 use hyper::StatusCode;
-use leasehold_core::{Acquire, Command, HoldKey, Mode, Role, Terms, Want};
+use leasehold_core::{Acquire, Command, Detail, HoldKey, Mode, Role, Terms, Want};
 
-use super::{READ_PROCESS, WRITE_PROCESS, submit_for_grant};
+use super::{READ_PROCESS, WRITE_PROCESS, answer_with_grant};
 use crate::asked_kind::AskedKind;
-use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Handler, Request, Response};
+use crate::exchange::Handler;
 use crate::parameter::{
     CREATE_IF_MISSING, EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS, NOTE, TIMEOUT_SECONDS,
     WAIT_SECONDS,
 };
 use crate::problem::Problem;
-use crate::state::ApiState;
 
 pub(crate) static READ: Endpoint = Endpoint {
     operation: "acquire_read",
@@ -26,7 +24,7 @@ pub(crate) static READ: Endpoint = Endpoint {
                   the caller's own hold. A request with the `Idempotency-Key` of the one that was \
                   granted gets the same grant again.",
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(acquire(api, &READ, caller, request, Mode::Read))
+        Box::pin(answer_with_grant(api, &READ, caller, request, |call| parse(call, Mode::Read)))
     }),
     ..WRITE_ENDPOINT
 };
@@ -57,33 +55,22 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     success: (StatusCode::OK, Shape::GrantedLock),
     refusals: acquire_refusals!(InvalidId),
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(acquire(api, &WRITE, caller, request, Mode::Write))
+        Box::pin(answer_with_grant(api, &WRITE, caller, request, |call| parse(call, Mode::Write)))
     }),
 };
 
-async fn acquire(
-    api: ApiState,
-    endpoint: &'static Endpoint,
-    caller: Caller,
-    request: Request,
-    mode: Mode,
-) -> Result<Response, Problem> {
-    let arrived = api.engine.mono();
-    let acquire = Call::read(caller, endpoint, request, |call| parse(call, mode))?;
-    let detail = acquire.terms.detail;
-    submit_for_grant(&api, Command::Acquire(acquire), detail, arrived).await
-}
-
-fn parse(call: &Call<'_>, mode: Mode) -> Result<Acquire, Problem> {
+fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
     let HoldKey { namespace, lock_id, mode, process_id } = call.hold(mode)?;
     let create = call.query.flag(&CREATE_IF_MISSING)?;
     let create_if_missing = AskedKind::of(&call.query)?.if_missing(create)?;
-    Ok(Acquire {
+    let acquire = Acquire {
         namespace,
         process_id,
         wants: vec![Want { lock_id, mode, create_if_missing }],
         terms: Terms { idempotency_key: call.idempotency_key()?, ..call.terms()? },
         wait: call.wait()?,
         quotas: call.caller.quotas,
-    })
+    };
+    let detail = acquire.terms.detail;
+    Ok((Command::Acquire(acquire), detail))
 }

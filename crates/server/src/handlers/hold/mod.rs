@@ -29,14 +29,16 @@ pub(crate) mod refresh;
 pub(crate) mod release;
 pub(crate) mod upgrade;
 
-use leasehold_core::{Command, Detail, Mono, Reply};
+use leasehold_core::{Command, Detail, Reply};
 
-use crate::call::preferred;
+use crate::auth::Caller;
+use crate::call::{Call, preferred};
+use crate::endpoint::Endpoint;
 use crate::error_code::ErrorCode;
-use crate::exchange::Response;
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
-use crate::state::Api;
+use crate::state::ApiState;
 use crate::wire::{GrantedLock, Lock};
 
 const READ_PROCESS: &str = "/v1/distributed_lock/{lock_id}/read-process/{process_id}";
@@ -47,21 +49,31 @@ const READ_PROCESS_REFRESH: &str =
 const WRITE_PROCESS_REFRESH: &str =
     "/v1/distributed_lock/{lock_id}/write-process/{process_id}/refresh";
 
-/// A command about one hold whose lock is the reply.
-async fn submit(api: &Api, command: Command, detail: Detail) -> Result<Response, Problem> {
+/// Answers a call about one hold with its lock.
+async fn answer(
+    api: ApiState,
+    endpoint: &'static Endpoint,
+    caller: Caller,
+    request: Request,
+    parse: impl FnOnce(&Call<'_>) -> Result<(Command, Detail), Problem>,
+) -> Result<Response, Problem> {
+    let (command, detail) = Call::read(caller, endpoint, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Lock(lock) => Ok(preferred(&Lock::from(&lock), detail)),
         other => Err(mismatched(&other)),
     }
 }
 
-/// A command that grants one hold, from a request that arrived then.
-async fn submit_for_grant(
-    api: &Api,
-    command: Command,
-    detail: Detail,
-    arrived: Mono,
+/// Answers a call that grants one hold.
+async fn answer_with_grant(
+    api: ApiState,
+    endpoint: &'static Endpoint,
+    caller: Caller,
+    request: Request,
+    parse: impl FnOnce(&Call<'_>) -> Result<(Command, Detail), Problem>,
 ) -> Result<Response, Problem> {
+    let arrived = api.engine.mono();
+    let (command, detail) = Call::read(caller, endpoint, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Granted(grants) => match grants.as_slice() {
             [grant] => {

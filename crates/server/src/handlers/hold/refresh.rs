@@ -3,22 +3,20 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
-use super::{READ_PROCESS_REFRESH, WRITE_PROCESS_REFRESH, submit};
-use crate::auth::Caller;
+use super::{READ_PROCESS_REFRESH, WRITE_PROCESS_REFRESH, answer};
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Handler, Request, Response};
+use crate::exchange::Handler;
 use crate::parameter::{FENCING_TOKEN, TIMEOUT_SECONDS};
 use crate::problem::Problem;
-use crate::state::ApiState;
 
 pub(crate) static READ: Endpoint = Endpoint {
     operation: "refresh_read",
     path: READ_PROCESS_REFRESH,
     summary: "Refresh a read hold",
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(refresh(api, &READ, caller, request, Mode::Read))
+        Box::pin(answer(api, &READ, caller, request, |call| parse(call, Mode::Read)))
     }),
     ..WRITE_ENDPOINT
 };
@@ -44,20 +42,9 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TimeoutTooLong,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(refresh(api, &WRITE, caller, request, Mode::Write))
+        Box::pin(answer(api, &WRITE, caller, request, |call| parse(call, Mode::Write)))
     }),
 };
-
-async fn refresh(
-    api: ApiState,
-    endpoint: &'static Endpoint,
-    caller: Caller,
-    request: Request,
-    mode: Mode,
-) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(caller, endpoint, request, |call| parse(call, mode))?;
-    submit(&api, command, detail).await
-}
 
 fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
     let (hold, token, detail) = (call.hold(mode)?, call.token()?, call.detail());

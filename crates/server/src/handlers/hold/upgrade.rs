@@ -3,15 +3,13 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, Detail, Mode, Role};
 
-use super::submit_for_grant;
-use crate::auth::Caller;
+use super::answer_with_grant;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Handler, Request, Response};
+use crate::exchange::Handler;
 use crate::parameter::{NOTE, TIMEOUT_SECONDS, WAIT_SECONDS};
 use crate::problem::Problem;
-use crate::state::ApiState;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
     method: HttpMethod::Put,
@@ -41,15 +39,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TokensExhausted,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(handle(api, caller, request))
+        Box::pin(answer_with_grant(api, &ENDPOINT, caller, request, parse))
     }),
 };
-
-async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let arrived = api.engine.mono();
-    let (command, detail) = Call::read(caller, &ENDPOINT, request, parse)?;
-    submit_for_grant(&api, command, detail, arrived).await
-}
 
 fn parse(call: &Call<'_>) -> Result<(Command, Detail), Problem> {
     let (hold, terms, detail) = (call.hold(Mode::Read)?, call.terms()?, call.detail());

@@ -1,20 +1,16 @@
 //! Make a lock.
 
 use hyper::StatusCode;
-use leasehold_core::{Command, Reply, Role};
+use leasehold_core::{Command, Role};
 
+use super::answer;
 use crate::asked_kind::AskedKind;
-use crate::auth::Caller;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Handler, Request, Response};
-use crate::handlers::mismatched;
+use crate::exchange::Handler;
 use crate::parameter::{EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS};
 use crate::problem::Problem;
-use crate::reply;
-use crate::state::ApiState;
-use crate::wire::Lock;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
     method: HttpMethod::Post,
@@ -33,17 +29,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::QuotaExceeded,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(handle(api, caller, request))
+        Box::pin(answer(api, &ENDPOINT, caller, request, parse))
     }),
 };
-
-async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(caller, &ENDPOINT, request, parse)?;
-    match api.engine.submit(command).await? {
-        Reply::Lock(lock) => Ok(reply::json(StatusCode::CREATED, &Lock::from(&lock))),
-        other => Err(mismatched(&other)),
-    }
-}
 
 fn parse(call: &Call<'_>) -> Result<Command, Problem> {
     Ok(Command::CreateLock {

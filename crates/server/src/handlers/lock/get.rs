@@ -1,18 +1,14 @@
 //! Look at a lock.
 
 use hyper::StatusCode;
-use leasehold_core::{Command, Reply, Role};
+use leasehold_core::{Command, Role};
 
-use crate::auth::Caller;
+use super::answer;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Handler, Request, Response};
-use crate::handlers::mismatched;
+use crate::exchange::Handler;
 use crate::problem::Problem;
-use crate::reply;
-use crate::state::ApiState;
-use crate::wire::Lock;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
     method: HttpMethod::Get,
@@ -26,17 +22,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     success: (StatusCode::OK, Shape::Lock),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock],
     handler: Handler::Keyed(Role::Read, |api, caller, request| {
-        Box::pin(handle(api, caller, request))
+        Box::pin(answer(api, &ENDPOINT, caller, request, parse))
     }),
 };
-
-async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(caller, &ENDPOINT, request, parse)?;
-    match api.engine.submit(command).await? {
-        Reply::Lock(lock) => Ok(reply::json(StatusCode::OK, &Lock::from(&lock))),
-        other => Err(mismatched(&other)),
-    }
-}
 
 fn parse(call: &Call<'_>) -> Result<Command, Problem> {
     Ok(Command::GetLock { namespace: call.caller.namespace.clone(), lock_id: call.lock_id()? })

@@ -7,20 +7,30 @@ pub(crate) mod release;
 use hyper::StatusCode;
 use leasehold_core::{Command, ProcessId, Reply};
 
-use crate::exchange::Response;
+use crate::auth::Caller;
+use crate::call::Call;
+use crate::endpoint::Endpoint;
+use crate::exchange::{Request, Response};
 use crate::handlers::mismatched;
 use crate::problem::Problem;
 use crate::reply;
-use crate::state::Api;
+use crate::state::ApiState;
 use crate::wire::ProcessHolds;
 
 const PROCESS: &str = "/v1/process/{process_id}";
 
-/// A command about this process, which is the reply.
-async fn submit(api: &Api, command: Command, process_id: &ProcessId) -> Result<Response, Problem> {
+/// Answers a call about a process with all that it holds.
+async fn answer(
+    api: ApiState,
+    endpoint: &'static Endpoint,
+    caller: Caller,
+    request: Request,
+    parse: impl FnOnce(&Call<'_>) -> Result<(Command, ProcessId), Problem>,
+) -> Result<Response, Problem> {
+    let (command, process_id) = Call::read(caller, endpoint, request, parse)?;
     match api.engine.submit(command).await? {
         Reply::Process { holds, lost } => {
-            Ok(reply::json(StatusCode::OK, &ProcessHolds::new(process_id, &holds, &lost)))
+            Ok(reply::json(StatusCode::OK, &ProcessHolds::new(&process_id, &holds, &lost)))
         }
         other => Err(mismatched(&other)),
     }

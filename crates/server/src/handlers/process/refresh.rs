@@ -3,15 +3,13 @@
 use hyper::StatusCode;
 use leasehold_core::{Command, ProcessId, Role};
 
-use super::submit;
-use crate::auth::Caller;
+use super::answer;
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
-use crate::exchange::{Handler, Request, Response};
+use crate::exchange::Handler;
 use crate::parameter::TIMEOUT_SECONDS_OF_ALL;
 use crate::problem::Problem;
-use crate::state::ApiState;
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
     method: HttpMethod::Put,
@@ -27,14 +25,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     success: (StatusCode::OK, Shape::Process),
     refusals: &[ErrorCode::InvalidId, ErrorCode::ProcessHoldsNothing, ErrorCode::TimeoutTooLong],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
-        Box::pin(handle(api, caller, request))
+        Box::pin(answer(api, &ENDPOINT, caller, request, parse))
     }),
 };
-
-async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let (command, process_id) = Call::read(caller, &ENDPOINT, request, parse)?;
-    submit(&api, command, &process_id).await
-}
 
 fn parse(call: &Call<'_>) -> Result<(Command, ProcessId), Problem> {
     let (namespace, process_id) = (call.caller.namespace.clone(), call.process_id()?);
