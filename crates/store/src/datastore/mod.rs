@@ -44,7 +44,7 @@
 //! | renewal | 1 | 0 | 1 |
 //! | confirmation of a lease of zero | 0 | 1 | 1 |
 //! | claim | 1 | 1 | 2 |
-//! | load of n rows | 0 | n + 1 | 2 or more: a page is up to 1,000 rows |
+//! | load of n rows | 0 | n + 1, and 1 for each empty range | 2 or more, with 6 ranges side by side: a page is up to 1,000 rows |
 //! | asking who leads | 0 | 1 | 1 |
 //!
 //! A lock and release alone is two commits, 6 entity writes (hold and sequence; hold and lock), and up to
@@ -70,6 +70,7 @@ mod tests;
 mod wire;
 mod write;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -77,6 +78,7 @@ use leasehold_core::{Batch, Row, Wall};
 
 pub use self::address::{DatastoreEnvironment, DatastoreOpenError};
 use self::fence::Fence;
+use self::rows::Scan;
 use self::service::Service;
 use self::write::{Unwritten, Watch};
 use crate::encoded::encode_batch;
@@ -87,7 +89,7 @@ const CLAIM_TRIES: u32 = 3;
 
 /// Rows in Google Datastore. One handle is one would-be leader.
 pub struct DatastoreStore {
-    service: Service,
+    service: Arc<Service>,
     candidate: Candidate,
     /// Tells this handle's claims from those of all others.
     claimant: String,
@@ -126,7 +128,7 @@ impl DatastoreStore {
         candidate: Candidate,
         environment: &DatastoreEnvironment,
     ) -> Result<Self, DatastoreOpenError> {
-        let service = Service::new(address::parse(url)?, environment)?;
+        let service = Arc::new(Service::new(address::parse(url)?, environment)?);
         let failure = |what: String| DatastoreOpenError::Service { what };
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| failure(error.to_string()))?;
@@ -172,7 +174,7 @@ impl DatastoreStore {
                     return Err(StoreError::Led(Box::new(fence.leader())));
                 }
             }
-            None if rows::any(&mut self.service).await? => {
+            None if rows::any(&self.service).await? => {
                 return Err(StoreError::Corrupt("there are rows, but no fence".to_owned()));
             }
             None => {}
@@ -188,6 +190,14 @@ impl DatastoreStore {
             Err(Unwritten::Unavailable(why)) => Err(StoreError::Unavailable(why)),
             Err(Unwritten::Unknown(why)) => Err(StoreError::OutcomeUnknown(why)),
         }
+    }
+
+    async fn scan(&self, visit: &mut (dyn FnMut(Row) + Send)) -> Result<(), StoreError> {
+        let mut scan = Scan::begin(&self.service);
+        while let Some(rows) = scan.next().await {
+            rows?.into_iter().for_each(&mut *visit);
+        }
+        Ok(())
     }
 
     /// Refuses an epoch that is over, as far as the service knows by now.
@@ -230,7 +240,7 @@ impl Store for DatastoreStore {
         if self.term.as_ref().is_none_or(|term| term.fence.epoch != epoch) {
             return Err(StoreError::Fenced(epoch));
         }
-        let scanned = rows::scan(&mut self.service, visit).await;
+        let scanned = self.scan(visit).await;
         // If this term lasts now, it has lasted since its claim: nobody else wrote while the rows were
         // read, and what is wrong with them is not a later leader's doing.
         self.check(epoch).await?;

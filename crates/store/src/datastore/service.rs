@@ -8,15 +8,16 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Request, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use super::address::{DatastoreEnvironment, DatastoreOpenError};
 use super::http::{Answer, Http, NoAnswer};
 use super::sign_in::{SignIn, Source};
 use super::wire::{
-    CommitRequest, CommitResponse, ErrorResponse, ErrorStatus, Found, Key, KindName, LookupRequest,
-    LookupResponse, Mutation, PartitionId, PathElement, Query, QueryBatch, QueryRequest,
-    QueryResponse, ReadWrite, STRONG,
+    CommitRequest, CommitResponse, ErrorResponse, ErrorStatus, Filter, Found, Key, KindName,
+    LookupRequest, LookupResponse, Mutation, PartitionId, PathElement, Query, QueryBatch,
+    QueryRequest, QueryResponse, ReadWrite, STRONG,
 };
 
 const GOOGLE: &str = "https://datastore.googleapis.com";
@@ -24,8 +25,8 @@ const GOOGLE: &str = "https://datastore.googleapis.com";
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one page of rows may take.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Rows that are asked for at a time. The service may give fewer.
-const PAGE_ROWS: u32 = 1_000;
+/// Entities that are asked for at a time. The service may give fewer, and says so.
+pub(super) const PAGE_ENTITIES: usize = 1_000;
 
 /// How often a call that got no answer is made at most. Each time may take as long as a call may.
 pub(super) const LOST_TRIES: u32 = 2;
@@ -55,10 +56,18 @@ impl Trouble {
     }
 }
 
+/// Names from the first on, up to but without the second; no end where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Names {
+    pub(super) from: Option<&'static str>,
+    pub(super) to: Option<&'static str>,
+}
+
 pub(super) struct Service {
     http: Http,
     origin: String,
-    sign_in: Option<SignIn>,
+    /// Calls that are made side by side wait for one sign-in.
+    sign_in: Option<Mutex<SignIn>>,
     partition: PartitionId,
 }
 
@@ -88,7 +97,7 @@ impl Service {
         sign_in: Option<SignIn>,
         partition: PartitionId,
     ) -> Self {
-        Self { http, origin, sign_in, partition }
+        Self { http, origin, sign_in: sign_in.map(Mutex::new), partition }
     }
 
     pub(super) fn key(&self, kind: &str, name: String) -> Key {
@@ -97,10 +106,9 @@ impl Service {
     }
 
     /// All the mutations or none. The result is that of the first.
-    pub(super) async fn commit(&mut self, mutations: Vec<&Mutation>) -> Result<String, Trouble> {
-        let database_id = self.partition.database_id.clone();
+    pub(super) async fn commit(&self, mutations: Vec<&Mutation>) -> Result<String, Trouble> {
         let request = CommitRequest {
-            database_id: &database_id,
+            database_id: &self.partition.database_id,
             mode: "TRANSACTIONAL",
             single_use_transaction: ReadWrite::default(),
             mutations,
@@ -114,10 +122,9 @@ impl Service {
         }
     }
 
-    pub(super) async fn lookup(&mut self, key: Key) -> Result<Option<Found>, Trouble> {
-        let database_id = self.partition.database_id.clone();
-        let request =
-            LookupRequest { database_id: &database_id, read_options: STRONG, keys: [key] };
+    pub(super) async fn lookup(&self, key: Key) -> Result<Option<Found>, Trouble> {
+        let database_id = &self.partition.database_id;
+        let request = LookupRequest { database_id, read_options: STRONG, keys: [key] };
         let response: LookupResponse = self.read("lookup", &request, TIMEOUT).await?;
         match (response.found.into_iter().next(), response.missing.is_empty()) {
             (Some(found), _) => Ok(Some(found)),
@@ -126,18 +133,25 @@ impl Service {
         }
     }
 
-    /// A page of the entities of a kind, after those before the cursor.
+    /// A page of the entities of a kind with these names, in the order of their names, after those
+    /// before the cursor.
     pub(super) async fn page(
-        &mut self,
+        &self,
         kind: &'static str,
+        names: Names,
         start_cursor: &str,
     ) -> Result<QueryBatch, Trouble> {
-        let partition = self.partition.clone();
+        let bound = |name: &str| self.key(kind, name.to_owned());
         let request = QueryRequest {
-            database_id: &partition.database_id,
-            partition_id: &partition,
+            database_id: &self.partition.database_id,
+            partition_id: &self.partition,
             read_options: STRONG,
-            query: Query { kind: [KindName { name: kind }], start_cursor, limit: PAGE_ROWS },
+            query: Query {
+                kind: [KindName { name: kind }],
+                filter: Filter::between(names.from.map(bound), names.to.map(bound)),
+                start_cursor,
+                limit: PAGE_ENTITIES,
+            },
         };
         let response: QueryResponse = self.read("runQuery", &request, PAGE_TIMEOUT).await?;
         Ok(response.batch)
@@ -145,7 +159,7 @@ impl Service {
 
     /// A call that changes nothing, and so may be made again.
     async fn read<T: DeserializeOwned>(
-        &mut self,
+        &self,
         method: &str,
         request: &impl Serialize,
         within: Duration,
@@ -165,7 +179,7 @@ impl Service {
     }
 
     async fn call<T: DeserializeOwned>(
-        &mut self,
+        &self,
         method: &str,
         request: &impl Serialize,
         within: Duration,
@@ -175,9 +189,9 @@ impl Service {
         let body = Bytes::from(body);
         let mut answer = self.send(method, body.clone(), within).await?;
         if answer.status == StatusCode::UNAUTHORIZED
-            && let Some(sign_in) = &mut self.sign_in
+            && let Some(sign_in) = &self.sign_in
         {
-            sign_in.forget();
+            sign_in.lock().await.forget();
             answer = self.send(method, body, within).await?;
         }
         if answer.status.is_success() {
@@ -187,12 +201,7 @@ impl Service {
         Err(trouble_of(&answer))
     }
 
-    async fn send(
-        &mut self,
-        method: &str,
-        body: Bytes,
-        within: Duration,
-    ) -> Result<Answer, Trouble> {
+    async fn send(&self, method: &str, body: Bytes, within: Duration) -> Result<Answer, Trouble> {
         let PartitionId { project_id, database_id, .. } = &self.partition;
         let mut request =
             Request::post(format!("{}/v1/projects/{project_id}:{method}", self.origin))
@@ -201,8 +210,9 @@ impl Service {
             let route = format!("project_id={project_id}&database_id={database_id}");
             request = request.header("x-goog-request-params", route);
         }
-        if let Some(sign_in) = &mut self.sign_in {
-            let authorization = sign_in.authorization().await.map_err(Trouble::Refused)?;
+        if let Some(sign_in) = &self.sign_in {
+            let authorization =
+                sign_in.lock().await.authorization().await.map_err(Trouble::Refused)?;
             request = request.header(AUTHORIZATION, authorization);
         }
         let request =

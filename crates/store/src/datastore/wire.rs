@@ -229,9 +229,66 @@ pub(super) struct QueryRequest<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Query<'a> {
     pub(super) kind: [KindName; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filter: Option<Filter>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) start_cursor: &'a str,
-    pub(super) limit: u32,
+    pub(super) limit: usize,
+}
+
+/// Bounds of the keys that a query finds, which needs no index of one's own.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Filter {
+    composite_filter: CompositeFilter,
+}
+
+#[derive(Debug, Serialize)]
+struct CompositeFilter {
+    op: &'static str,
+    filters: Vec<Bound>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Bound {
+    property_filter: PropertyFilter,
+}
+
+#[derive(Debug, Serialize)]
+struct PropertyFilter {
+    property: PropertyName,
+    op: &'static str,
+    value: KeyValue,
+}
+
+#[derive(Debug, Serialize)]
+struct PropertyName {
+    name: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyValue {
+    key_value: Key,
+}
+
+impl Filter {
+    /// Keys from the first on, up to but without the second.
+    pub(super) fn between(from: Option<Key>, to: Option<Key>) -> Option<Self> {
+        let bound = |op: &'static str, key_value: Key| {
+            let property = PropertyName { name: "__key__" };
+            Bound {
+                property_filter: PropertyFilter { property, op, value: KeyValue { key_value } },
+            }
+        };
+        let from = from.map(|key| bound("GREATER_THAN_OR_EQUAL", key));
+        let to = to.map(|key| bound("LESS_THAN", key));
+        let filters: Vec<_> = from.into_iter().chain(to).collect();
+        // The service takes no filter of nothing.
+        (!filters.is_empty())
+            .then_some(Self { composite_filter: CompositeFilter { op: "AND", filters } })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -252,6 +309,18 @@ pub(super) struct QueryBatch {
     #[serde(default)]
     pub(super) end_cursor: String,
     pub(super) more_results: PageEnd,
+}
+
+impl QueryBatch {
+    /// Whether there may be more after this page of at most so many. A query that was carried through to
+    /// its end and found fewer has found all, and so it is not asked once more.
+    pub(super) fn is_followed(&self, limit: usize) -> bool {
+        match self.more_results {
+            PageEnd::Early => true,
+            PageEnd::AtTheEnd => false,
+            PageEnd::AtLimit | PageEnd::AtCursor => self.entity_results.len() >= limit,
+        }
+    }
 }
 
 /// Why a page ends where it does.

@@ -24,7 +24,11 @@ const LEASE: Duration = Duration::from_secs(2);
 const LAWS_AT_A_TIME: u32 = 6;
 /// Laws with large commits. The Datastore emulator takes any two commits that overlap for rivals, even
 /// in two namespaces, and then lets the small one win.
-const ALONE: [&str; 2] = ["a_large_batch_is_one_batch", "awkward_ids_stay_apart"];
+const ALONE: [&str; 3] = [
+    "a_large_batch_is_one_batch",
+    "awkward_ids_stay_apart",
+    "every_row_is_loaded_once_wherever_its_name_stands",
+];
 
 /// One namespace of an emulator.
 #[derive(Clone)]

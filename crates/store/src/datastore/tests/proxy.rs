@@ -26,6 +26,7 @@ struct Plan {
     commits_left: Option<usize>,
     delayed: Vec<Vec<u8>>,
     commits: usize,
+    queries: usize,
 }
 
 #[derive(Clone)]
@@ -70,6 +71,11 @@ impl Proxy {
         self.plan.lock().unwrap().commits
     }
 
+    /// How many pages it was asked for.
+    pub(super) fn queries(&self) -> usize {
+        self.plan.lock().unwrap().queries
+    }
+
     /// Lets the delayed requests arrive now. The answers, which nobody waits for any more.
     pub(super) async fn deliver(&self) -> Vec<String> {
         let delayed = std::mem::take(&mut self.plan.lock().unwrap().delayed);
@@ -88,7 +94,8 @@ impl Proxy {
         if plan.commits_left == Some(0) {
             return Act::LoseRequest;
         }
-        if !is_commit(request) {
+        plan.queries += usize::from(calls(request, ":runQuery"));
+        if !calls(request, ":commit") {
             return Act::Pass;
         }
         plan.commits += 1;
@@ -122,7 +129,7 @@ impl Proxy {
             }
             service.write_all(&request).await?;
             let answer = read_message(&mut service).await?;
-            if is_commit(&request) && String::from_utf8_lossy(&answer).contains("ABORTED") {
+            if calls(&request, ":commit") && String::from_utf8_lossy(&answer).contains("ABORTED") {
                 self.undo(act);
             } else if act == Act::LoseAnswer {
                 return Ok(());
@@ -132,9 +139,9 @@ impl Proxy {
     }
 }
 
-fn is_commit(request: &[u8]) -> bool {
+fn calls(request: &[u8], method: &str) -> bool {
     let line = request.split(|byte| *byte == b'\r').next().unwrap();
-    String::from_utf8_lossy(line).contains(":commit")
+    String::from_utf8_lossy(line).contains(method)
 }
 
 /// One HTTP message with a `content-length`.

@@ -124,7 +124,7 @@ async fn a_call_with_a_token_that_is_not_taken_is_made_again_with_another() {
     };
     let sign_in = Some(sign_in(&on_google(&metadata.host)));
     let http = Http::new(false).unwrap();
-    let mut service = Service::at(format!("http://{}", google.host), http, sign_in, partition);
+    let service = Service::at(format!("http://{}", google.host), http, sign_in, partition);
     let key = service.key("Kind", "name".to_owned());
     assert!(service.lookup(key.clone()).await.unwrap().is_none());
     let asked = google.asked();
