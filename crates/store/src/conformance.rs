@@ -52,11 +52,6 @@ pub trait Harness: Sync {
         None
     }
 
-    /// Whether a load prolongs the lease of its leader, as [`Store::load`] has it.
-    fn prolongs_leases_in_loads(&self) -> bool {
-        true
-    }
-
     /// Waits until every lease has run out that was claimed or renewed before. Stores whose leadership
     /// is a lease of theirs say how; it should be as short as the engine allows.
     async fn outwait_leases(&self) {}
@@ -531,10 +526,6 @@ pub async fn a_load_that_outlasts_the_lease_keeps_rivals_out(harness: &dyn Harne
         eprintln!("skipped: leadership of this store is no lease");
         return;
     };
-    if !harness.prolongs_leases_in_loads() {
-        eprintln!("skipped: this store does not prolong leases in loads");
-        return;
-    }
     let mut expected = Rows::new();
     for part in 0..SLOW_LOAD_ROWS / LARGE_BATCH_ROWS {
         let written: Vec<Row> = (0..LARGE_BATCH_ROWS)

@@ -27,7 +27,8 @@
 //! leader wrote into it, by this machine's monotonic clock, from after the answer that first showed it;
 //! or at once if the leader has resigned, or is this handle itself. The leader counts from before it
 //! sent the write that succeeded, so it is always the first to think that its lease is over. No wall
-//! clocks are compared. Every commit and renewal writes the fence, and so prolongs the lease.
+//! clocks are compared. Every commit and renewal writes the fence, and so prolongs the lease. A load
+//! renews it too, once a third of it has gone by: a table may take longer to load than the lease.
 //!
 //! A lease of zero has always run out: whoever comes takes over at once. Its handle renews nothing; before
 //! it answers from memory it looks whether the fence is still its own, which Datastore answers from the
@@ -71,10 +72,11 @@ mod wire;
 mod write;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use leasehold_core::{Batch, Row, Wall};
+use tokio::time::timeout;
 
 pub use self::address::{DatastoreEnvironment, DatastoreOpenError};
 use self::fence::Fence;
@@ -82,10 +84,12 @@ use self::rows::Scan;
 use self::service::Service;
 use self::write::{Unwritten, Watch};
 use crate::encoded::encode_batch;
-use crate::store::{Candidate, Epoch, Leader, Store, StoreError};
+use crate::store::{Candidate, Epoch, Leader, Store, StoreError, is_due_to_renew};
 
 /// How often a claim is tried while others claim too.
 const CLAIM_TRIES: u32 = 3;
+/// How long a page of rows is waited for before a look at whether the lease is due: far below any lease.
+const SCAN_PATIENCE: Duration = Duration::from_millis(50);
 
 /// Rows in Google Datastore. One handle is one would-be leader.
 pub struct DatastoreStore {
@@ -103,6 +107,8 @@ pub struct DatastoreStore {
 struct Term {
     fence: Fence,
     version: String,
+    /// Its lease counts from here: before the latest write was sent.
+    prolonged: Instant,
 }
 
 /// What one commit may be.
@@ -180,10 +186,11 @@ impl DatastoreStore {
             None => {}
         }
         let fence = self.next_fence(seen.as_ref().map(|seen| &seen.fence));
+        let prolonged = Instant::now();
         match self.write(seen.map(|seen| seen.version), &fence, &[]).await {
             Ok(version) => {
                 let epoch = fence.epoch;
-                self.term = Some(Term { fence, version });
+                self.term = Some(Term { fence, version, prolonged });
                 Ok(Some(epoch))
             }
             Err(Unwritten::Moved) => Ok(None),
@@ -192,10 +199,31 @@ impl DatastoreStore {
         }
     }
 
-    async fn scan(&self, visit: &mut (dyn FnMut(Row) + Send)) -> Result<(), StoreError> {
+    /// Reads all rows, and keeps the lease while pages are waited for or visited: either may take longer.
+    async fn scan(
+        &mut self,
+        epoch: Epoch,
+        visit: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), StoreError> {
         let mut scan = Scan::begin(&self.service);
-        while let Some(rows) = scan.next().await {
-            rows?.into_iter().for_each(&mut *visit);
+        loop {
+            match timeout(SCAN_PATIENCE, scan.next()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(rows)) => {
+                    for row in rows? {
+                        visit(row);
+                        self.keep_lease(epoch).await?;
+                    }
+                }
+                Err(_) => self.keep_lease(epoch).await?,
+            }
+        }
+    }
+
+    async fn keep_lease(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        let lease = self.candidate.lease;
+        if self.term.as_ref().is_some_and(|term| is_due_to_renew(lease, term.prolonged)) {
+            self.renew(epoch).await?;
         }
         Ok(())
     }
@@ -240,7 +268,7 @@ impl Store for DatastoreStore {
         if self.term.as_ref().is_none_or(|term| term.fence.epoch != epoch) {
             return Err(StoreError::Fenced(epoch));
         }
-        let scanned = self.scan(visit).await;
+        let scanned = self.scan(epoch, visit).await;
         // If this term lasts now, it has lasted since its claim: nobody else wrote while the rows were
         // read, and what is wrong with them is not a later leader's doing.
         self.check(epoch).await?;

@@ -82,15 +82,15 @@ impl DatastoreStore {
         change: impl FnOnce(&mut Fence) + Send,
     ) -> Result<(), Unwritten> {
         let write = self.next_write();
-        let Some(Term { fence, version }) = self.term.as_ref().filter(|t| t.fence.epoch == epoch)
-        else {
+        let Some(term) = self.term.as_ref().filter(|term| term.fence.epoch == epoch) else {
             return Err(Unwritten::Moved);
         };
-        let (mut fence, base) = (fence.clone(), version.clone());
+        let (mut fence, base) = (term.fence.clone(), term.version.clone());
+        let prolonged = Instant::now();
         fence.write = write;
         change(&mut fence);
         let version = self.write(Some(base), &fence, mutations).await?;
-        self.term = Some(Term { fence, version });
+        self.term = Some(Term { fence, version, prolonged });
         Ok(())
     }
 

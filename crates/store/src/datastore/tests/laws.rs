@@ -8,12 +8,13 @@ use leasehold_core::{
     RowKey, TimeoutSecs, Wall,
 };
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::super::service::Trouble;
 use super::super::wire::{Entity, Mutation, Properties, Value};
 use super::super::{DatastoreStore, SIZES, Sizes, Term};
 use super::proxy::{Act, Proxy};
-use super::{OwnLaw, Site};
+use super::{LEASE, OwnLaw, Site};
 use crate::conformance::Harness;
 use crate::store::{Epoch, Store, StoreError};
 
@@ -37,6 +38,7 @@ own_laws! {
     rows_without_a_fence_are_not_trusted,
     the_lease_of_the_leader_counts_and_not_that_of_the_rival,
     every_row_is_loaded_once_wherever_its_name_stands,
+    a_page_that_takes_longer_than_a_lease_is_waited_for_and_keeps_rivals_out,
 }
 
 fn row(process_id: &str, token: u64) -> Row {
@@ -108,7 +110,7 @@ async fn rows_after_takeover(site: &Site) -> (DatastoreStore, Epoch, Rows) {
 async fn i1_a_commit_over_a_stale_version_writes_nothing(site: Site) {
     let mut store = site.store().await;
     let epoch = store.claim().await.unwrap();
-    let Some(Term { fence, version: stale }) = store.term.take() else { panic!("it leads") };
+    let Some(Term { fence, version: stale, .. }) = store.term.take() else { panic!("it leads") };
     let epoch = Epoch(epoch.0 + 1);
     assert_eq!(store.claim().await.unwrap(), epoch);
     let current = store.look().await.unwrap().unwrap();
@@ -301,6 +303,34 @@ async fn every_row_is_loaded_once_wherever_its_name_stands(site: Site) {
     store.load(epoch, &mut |row| found.push(row)).await.unwrap();
     assert_eq!(found.len(), by_key(&many).len(), "a row twice, or not at all");
     assert_eq!(by_key(&found), by_key(&many));
+}
+
+/// A page may take six times as long as the usual lease. Nobody renewed while it was waited for, so that a
+/// rival took over, and met the same.
+async fn a_page_that_takes_longer_than_a_lease_is_waited_for_and_keeps_rivals_out(site: Site) {
+    let site = Site { lease: LEASE, ..site };
+    let proxy = Proxy::start(&site.host).await;
+    let mut store = site.store_by_way_of(&proxy.host).await;
+    let epoch = store.claim().await.unwrap();
+    store.commit(epoch, &batch(&[row("a", 1)])).await.unwrap();
+    proxy.delay_pages(LEASE * 9 / 4);
+    let mut rival = site.store().await;
+    let mut claims = 0;
+    let (found, ()) = tokio::join!(rows(&mut store, epoch), async {
+        let began = Instant::now();
+        while began.elapsed() < LEASE * 2 {
+            let claimed = rival.claim().await;
+            assert!(
+                matches!(&claimed, Err(StoreError::Led(leader)) if leader.epoch == epoch),
+                "{claimed:?}"
+            );
+            claims += 1;
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert_eq!(found, by_key(&[row("a", 1)]));
+    assert!(claims > 2, "it hardly tried");
+    assert_eq!(store.commit(epoch, &batch(&[row("b", 2)])).await, Ok(()));
 }
 
 /// Batches of several sizes: half new rows, half gone ones, one after the other.

@@ -24,8 +24,9 @@ const LEASE: Duration = Duration::from_secs(2);
 const LAWS_AT_A_TIME: u32 = 6;
 /// Laws with large commits. The Datastore emulator takes any two commits that overlap for rivals, even
 /// in two namespaces, and then lets the small one win.
-const ALONE: [&str; 3] = [
+const ALONE: [&str; 4] = [
     "a_large_batch_is_one_batch",
+    "a_load_that_outlasts_the_lease_keeps_rivals_out",
     "awkward_ids_stay_apart",
     "every_row_is_loaded_once_wherever_its_name_stands",
 ];
@@ -67,10 +68,6 @@ impl Harness for Site {
 
     fn allows_rivals(&self) -> bool {
         true
-    }
-
-    fn prolongs_leases_in_loads(&self) -> bool {
-        false
     }
 
     async fn open_on_demand(&self) -> Option<Box<dyn Store>> {

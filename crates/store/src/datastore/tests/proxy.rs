@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 /// What becomes of a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +29,8 @@ struct Plan {
     delayed: Vec<Vec<u8>>,
     commits: usize,
     queries: usize,
+    /// How long each page is kept back.
+    page_delay: Duration,
 }
 
 #[derive(Clone)]
@@ -74,6 +78,11 @@ impl Proxy {
     /// How many pages it was asked for.
     pub(super) fn queries(&self) -> usize {
         self.plan.lock().unwrap().queries
+    }
+
+    /// From now on each page takes so much longer.
+    pub(super) fn delay_pages(&self, by: Duration) {
+        self.plan.lock().unwrap().page_delay = by;
     }
 
     /// Lets the delayed requests arrive now. The answers, which nobody waits for any more.
@@ -129,6 +138,10 @@ impl Proxy {
             }
             service.write_all(&request).await?;
             let answer = read_message(&mut service).await?;
+            if calls(&request, ":runQuery") {
+                let delay = self.plan.lock().unwrap().page_delay;
+                sleep(delay).await;
+            }
             if calls(&request, ":commit") && String::from_utf8_lossy(&answer).contains("ABORTED") {
                 self.undo(act);
             } else if act == Act::LoseAnswer {
