@@ -138,8 +138,8 @@ class Datastore:
     """Google's emulator of Datastore, which Debian does not have."""
 
     name = "datastore"
-    # Loading takes the most of it: the emulator gives 300 rows at a time, and its first page since it was started
-    # takes about 0.2 s, each other some 0.05 s, several times that on a busy machine.
+    # Loading takes the most of it: of a thousand rows about 0.3 s the first time since the emulator was started, a
+    # third of that once its code is compiled, several times as much on a busy machine.
     handover_seconds = 1.0
     variable = "LEASEHOLD_TEST_DATASTORE_EMULATOR"
     default = "/usr/lib/google-cloud-sdk/platform/cloud-datastore-emulator/cloud_datastore_emulator"
