@@ -8,7 +8,7 @@ use http_body_util::{Either, Empty};
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method, Request};
 use leasehold_engine::{Engine, ReplicaState};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{Cluster, X_LINK_TOKEN};
 use crate::error_code::ErrorCode;
@@ -27,10 +27,12 @@ const X_MEMBER_ADDRESS: HeaderName = HeaderName::from_static("x-leasehold-member
 const X_MEMBER_TOKEN: HeaderName = HeaderName::from_static("x-leasehold-member-link");
 
 impl Cluster {
-    /// Greets the leader for as long as this replica follows one, again and again.
+    /// Greets the leader for as long as this replica follows one, again and again, and a new one at once:
+    /// in a rolling restart it is asked to stop as soon as this replica is ready.
     pub async fn keep_in_touch(&self, engine: &Engine) {
+        let mut state = engine.watch_state();
         loop {
-            let leader = match &*engine.state() {
+            let leader = match &*state.borrow_and_update() {
                 ReplicaState::Following(leader) => Some(leader.clone()),
                 ReplicaState::Recovering { .. }
                 | ReplicaState::Standby
@@ -41,7 +43,9 @@ impl Cluster {
             if let Some(leader) = leader {
                 self.post(&leader.address, GREETING_PATH, &leader.link_token).await;
             }
-            sleep(GREETING_PERIOD).await;
+            if let Ok(Err(_)) = timeout(GREETING_PERIOD, state.changed()).await {
+                return;
+            }
         }
     }
 

@@ -20,6 +20,7 @@ mod observability;
 mod on_demand;
 mod processes;
 mod refusals;
+mod replicas;
 mod retries;
 mod several;
 mod support;

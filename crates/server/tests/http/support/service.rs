@@ -85,6 +85,10 @@ impl Setup {
         } else {
             let tls = self.listen.tls.clone();
             let cluster = link.map(|link| Arc::new(Cluster::new(link, tls)));
+            if let Some(cluster) = cluster.clone() {
+                let engine = engine.clone();
+                runtime.spawn(async move { cluster.keep_in_touch(&engine).await });
+            }
             api_router(engine.clone(), self.server, metrics, cluster)
         };
         let (stop, stopped) = oneshot::channel::<()>();
