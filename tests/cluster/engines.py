@@ -1,5 +1,4 @@
-"""The engines that keep the state, each on hosts of its own and started for one test. `handover_seconds` is
-how long the service may be silent when a leader on it is asked to stop."""
+"""The engines that keep the state, each on hosts of its own and started for one test."""
 
 import os
 import pathlib
@@ -28,7 +27,6 @@ class Etcd:
     """Three members, a host each."""
 
     name = "etcd"
-    handover_seconds = 0.3
 
     @staticmethod
     def is_there():
@@ -93,7 +91,6 @@ class Postgres:
     """One server."""
 
     name = "postgres"
-    handover_seconds = 0.3
 
     @staticmethod
     def is_there():
@@ -138,9 +135,6 @@ class Datastore:
     """Google's emulator of Datastore, which Debian does not have."""
 
     name = "datastore"
-    # Loading takes the most of it: of a thousand rows about 0.3 s the first time since the emulator was started, a
-    # third of that once its code is compiled, several times as much on a busy machine.
-    handover_seconds = 1.0
     variable = "LEASEHOLD_TEST_DATASTORE_EMULATOR"
     default = "/usr/lib/google-cloud-sdk/platform/cloud-datastore-emulator/cloud_datastore_emulator"
 

@@ -7,8 +7,10 @@ use leasehold_core::Wall;
 use super::wire::{Properties, Value};
 use crate::store::{Epoch, Leader};
 
-/// Version of what is stored: which kinds there are and what their properties mean.
-const FORMAT: i64 = 1;
+/// Version of what is stored: which kinds there are and what their properties mean. Format 1 had no pages
+/// (`pages.rs`), and is otherwise the same; a claim turns it into format 2.
+const FORMAT: i64 = 2;
+const OLDEST_FORMAT: i64 = 1;
 
 /// Who leads, and where the committed history stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,9 +79,9 @@ impl Fence {
             value(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| misfit(name))
         };
         let format = integer("format")?;
-        if format != FORMAT {
+        if !(OLDEST_FORMAT..=FORMAT).contains(&format) {
             return Err(format!(
-                "it has format {format}, and this version of Leasehold knows format {FORMAT}"
+                "it has format {format}, and this version of Leasehold knows formats up to {FORMAT}"
             ));
         }
         Ok(Self {
@@ -115,15 +117,18 @@ mod tests {
     }
 
     #[test]
-    fn golden_text_of_format_1() {
+    fn golden_text_of_format_2() {
         let text = serde_json::to_string(&golden().to_properties()).unwrap();
         let unindexed = ",\"excludeFromIndexes\":true}";
         assert_eq!(
             text.replace(unindexed, "}"),
-            r#"{"address":{"stringValue":"a:1"},"claimant":{"stringValue":"c"},"epoch":{"integerValue":"3"},"format":{"integerValue":"1"},"leads":{"booleanValue":true},"lease_ms":{"integerValue":"6000"},"link_token":{"stringValue":"t"},"parts":{"integerValue":"7"},"since_ms":{"integerValue":"5"},"write":{"integerValue":"4"}}"#
+            r#"{"address":{"stringValue":"a:1"},"claimant":{"stringValue":"c"},"epoch":{"integerValue":"3"},"format":{"integerValue":"2"},"leads":{"booleanValue":true},"lease_ms":{"integerValue":"6000"},"link_token":{"stringValue":"t"},"parts":{"integerValue":"7"},"since_ms":{"integerValue":"5"},"write":{"integerValue":"4"}}"#
         );
-        let read = serde_json::from_str(&text).unwrap();
-        assert_eq!(Fence::from_properties(&read), Ok(golden()));
+        for format in ["1", "2"] {
+            let text = text.replace(r#":"2"}"#, &format!(r#":"{format}"}}"#));
+            let read = serde_json::from_str(&text).unwrap();
+            assert_eq!(Fence::from_properties(&read), Ok(golden()));
+        }
     }
 
     #[test]
@@ -131,7 +136,7 @@ mod tests {
         let mut properties = golden().to_properties();
         properties.remove("parts");
         assert!(Fence::from_properties(&properties).unwrap_err().contains("\"parts\""));
-        properties.insert("format".to_owned(), Value::integer(2));
-        assert!(Fence::from_properties(&properties).unwrap_err().contains("format 2"));
+        properties.insert("format".to_owned(), Value::integer(3));
+        assert!(Fence::from_properties(&properties).unwrap_err().contains("format 3"));
     }
 }

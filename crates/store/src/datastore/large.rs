@@ -12,7 +12,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::mutation;
 use super::wire::{Entity, Key, Mutation, Properties, Value};
 use super::{DatastoreStore, Sizes};
 use crate::encoded::EncodedBatch;
@@ -26,13 +25,26 @@ const VALUE: &str = "value";
 struct Part(EncodedBatch);
 
 impl Sizes {
-    pub(super) fn fits(&self, batch: &EncodedBatch) -> bool {
-        batch.len() < self.commit_entities
-            && batch.iter().map(weight).sum::<usize>() <= self.commit_bytes
+    /// Mutations, each with its bytes, as commits that are each small enough beside the fence.
+    pub(super) fn commits(&self, mutations: Vec<(Mutation, usize)>) -> Vec<Vec<Mutation>> {
+        let mut commits = Vec::new();
+        let (mut commit, mut bytes) = (Vec::new(), 0);
+        for (mutation, size) in mutations {
+            let is_full =
+                commit.len() + 1 == self.commit_entities || bytes + size > self.commit_bytes;
+            if is_full && !commit.is_empty() {
+                commits.push(std::mem::take(&mut commit));
+                bytes = 0;
+            }
+            bytes += size;
+            commit.push(mutation);
+        }
+        commits.push(commit);
+        commits
     }
 }
 
-fn weight((key, value): &(Vec<u8>, Option<Vec<u8>>)) -> usize {
+pub(super) fn weight((key, value): &(Vec<u8>, Option<Vec<u8>>)) -> usize {
     key.len() + value.as_ref().map_or(0, Vec::len)
 }
 
@@ -75,20 +87,18 @@ impl DatastoreStore {
         }
         for number in 0..count {
             let Part(batch) = self.read_part(number).await?;
-            for rows in batch.chunks(self.sizes.commit_entities - 1) {
-                let mutations = self.mutations(rows);
+            self.know_pages(epoch).await?;
+            let (mutations, rewritten) = self.mutations(batch)?;
+            for mutations in self.sizes.commits(mutations) {
                 let written = self.advance(epoch, &mutations, |_| {}).await;
                 written.map_err(|unwritten| self.given_up(epoch, unwritten))?;
             }
+            self.pages.get_or_insert_default().wrote(rewritten);
         }
         let gone: Vec<_> =
             (0..count).map(|number| Mutation::delete(self.part_key(number))).collect();
         let written = self.advance(epoch, &gone, |fence| fence.parts = 0).await;
         written.map_err(|unwritten| self.given_up(epoch, unwritten))
-    }
-
-    pub(super) fn mutations(&self, batch: &[(Vec<u8>, Option<Vec<u8>>)]) -> Vec<Mutation> {
-        batch.iter().map(|(key, value)| mutation(&self.service, key, value.as_deref())).collect()
     }
 
     fn pack(&self, batch: EncodedBatch) -> Result<Vec<Vec<u8>>, StoreError> {

@@ -1,9 +1,10 @@
 //! Rows in Google Datastore (Firestore in Datastore mode), for several replicas.
 //!
 //! ```text
-//! LeaseholdFence "fence"   who leads, and the number of its last write (fence.rs)
-//! LeaseholdRow   <key>     one row each, under its own key as text (rows.rs)
-//! LeaseholdPart  <number>  a batch too large for one commit, until it is in its rows (large.rs)
+//! LeaseholdFence   "fence"   who leads, and the number of its last write (fence.rs)
+//! LeaseholdRow     <key>     one row each, under its own key as text (rows.rs)
+//! LeaseholdPage    <name>    16 past holds or remembered releases each (pages.rs)
+//! LeaseholdPart    <number>  a batch too large for one commit, until it is in its rows (large.rs)
 //! ```
 //! All in one namespace of one database, not indexed, and spoken to over the REST API (wire.rs,
 //! service.rs, http.rs), signed in as Google's own libraries do it (sign_in.rs).
@@ -45,8 +46,10 @@
 //! | renewal | 1 | 0 | 1 |
 //! | confirmation of a lease of zero | 0 | 1 | 1 |
 //! | claim | 1 | 1 | 2 |
-//! | load of n rows | 0 | n + 1, and 1 for each empty range | 2 or more, with 6 ranges side by side: a page is up to 1,000 rows |
+//! | load of n rows | 0 | n + 1, and 1 for each empty range | 2 or more, with 3 ranges side by side: a page is up to 1,000 rows |
 //! | asking who leads | 0 | 1 | 1 |
+//!
+//! 16 past holds or remembered releases are one row here; those of one batch mostly stand on one page or two.
 //!
 //! A lock and release alone is two commits, 6 entity writes (hold and sequence; hold and lock), and up to
 //! 2 of the 6 are shared by all that are in the same batch. A batch of more than 499 rows or 3 MiB is
@@ -63,6 +66,7 @@ mod address;
 mod fence;
 mod http;
 mod large;
+mod pages;
 mod rows;
 mod service;
 mod sign_in;
@@ -80,10 +84,13 @@ use tokio::time::timeout;
 
 pub use self::address::{DatastoreEnvironment, DatastoreOpenError};
 use self::fence::Fence;
-use self::rows::Scan;
+use self::pages::{Pages, Rewritten};
+use self::rows::{Scan, Stored};
 use self::service::Service;
+use self::wire::Mutation;
 use self::write::{Unwritten, Watch};
-use crate::encoded::encode_batch;
+use crate::encoded::{EncodedBatch, encode_batch};
+use crate::record;
 use crate::store::{Candidate, Epoch, Leader, Store, StoreError, is_due_to_renew};
 
 /// How often a claim is tried while others claim too.
@@ -101,6 +108,8 @@ pub struct DatastoreStore {
     watch: Option<Watch>,
     /// What this handle leads; `None` once it is over, or its end cannot be ruled out.
     term: Option<Term>,
+    /// What is stored on pages, once this handle has read it as the leader.
+    pages: Option<Pages>,
     sizes: Sizes,
 }
 
@@ -146,6 +155,7 @@ impl DatastoreStore {
             last_write: 0,
             watch: None,
             term: None,
+            pages: None,
             sizes: SIZES,
         };
         store.look().await.map_err(|error| failure(error.to_string()))?;
@@ -199,18 +209,22 @@ impl DatastoreStore {
         }
     }
 
-    /// Reads all rows, and keeps the lease while pages are waited for or visited: either may take longer.
+    /// Reads all rows, and keeps the lease while answers are waited for or visited: either may take longer.
     async fn scan(
         &mut self,
         epoch: Epoch,
         visit: &mut (dyn FnMut(Row) + Send),
     ) -> Result<(), StoreError> {
-        let mut scan = Scan::begin(&self.service);
+        let (mut scan, mut pages) = (Scan::begin(&self.service), Pages::default());
         loop {
             match timeout(SCAN_PATIENCE, scan.next()).await {
-                Ok(None) => return Ok(()),
+                Ok(None) => break,
                 Ok(Some(rows)) => {
-                    for row in rows? {
+                    for Stored { key, value, is_single } in rows? {
+                        let row = decode(&key, &value)?;
+                        if let Some(page) = pages::page_of(&row) {
+                            pages.found(page, (&key, &value), is_single);
+                        }
                         visit(row);
                         self.keep_lease(epoch).await?;
                     }
@@ -218,6 +232,39 @@ impl DatastoreStore {
                 Err(_) => self.keep_lease(epoch).await?,
             }
         }
+        self.pages = Some(pages);
+        Ok(())
+    }
+
+    /// Reads the pages if they are not known, because nothing has been loaded in this term.
+    async fn know_pages(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        match self.pages {
+            Some(_) => Ok(()),
+            None => self.scan(epoch, &mut |_| {}).await,
+        }
+    }
+
+    /// The mutations that a batch comes to, each with its bytes, and the pages that they write.
+    fn mutations(
+        &self,
+        batch: EncodedBatch,
+    ) -> Result<(Vec<(Mutation, usize)>, Rewritten), StoreError> {
+        let unknown = Pages::default();
+        let pages = self.pages.as_ref().unwrap_or(&unknown);
+        let (mut mutations, mut on_pages) = (Vec::with_capacity(batch.len()), Vec::new());
+        for write in batch {
+            let (key, value) = &write;
+            if pages::has_page(key) {
+                let row = value.as_ref().map(|value| decode(key, value)).transpose()?;
+                on_pages.push((row.as_ref().and_then(pages::page_of), write));
+            } else {
+                let mutation = rows::mutation(&self.service, key, value.as_deref());
+                mutations.push((mutation, large::weight(&write)));
+            }
+        }
+        let rewritten = pages.rewritten(on_pages);
+        mutations.extend(pages.mutations(&self.service, &rewritten));
+        Ok((mutations, rewritten))
     }
 
     async fn keep_lease(&mut self, epoch: Epoch) -> Result<(), StoreError> {
@@ -251,6 +298,7 @@ impl DatastoreStore {
 impl Store for DatastoreStore {
     async fn claim(&mut self) -> Result<Epoch, StoreError> {
         self.term = None;
+        self.pages = None;
         for _ in 0..CLAIM_TRIES {
             if let Some(epoch) = self.try_to_claim().await? {
                 self.put_in_place(epoch).await?;
@@ -277,12 +325,16 @@ impl Store for DatastoreStore {
 
     async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
         let batch = encode_batch(batch)?;
-        if !self.sizes.fits(&batch) {
+        self.know_pages(epoch).await?;
+        let (mutations, rewritten) = self.mutations(batch.clone())?;
+        let commits = self.sizes.commits(mutations);
+        let [mutations] = commits.as_slice() else {
             return self.commit_large(epoch, batch).await;
-        }
-        let mutations = self.mutations(&batch);
-        let written = self.advance(epoch, &mutations, |_| {}).await;
-        written.map_err(|unwritten| self.given_up(epoch, unwritten))
+        };
+        let written = self.advance(epoch, mutations, |_| {}).await;
+        written.map_err(|unwritten| self.given_up(epoch, unwritten))?;
+        self.pages.get_or_insert_default().wrote(rewritten);
+        Ok(())
     }
 
     async fn renew(&mut self, epoch: Epoch) -> Result<(), StoreError> {
@@ -309,4 +361,8 @@ impl Store for DatastoreStore {
     fn lease(&self) -> Option<Duration> {
         Some(self.candidate.lease)
     }
+}
+
+fn decode(key: &[u8], value: &[u8]) -> Result<Row, StoreError> {
+    record::decode(key, value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

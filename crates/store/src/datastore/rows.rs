@@ -1,16 +1,14 @@
-//! Rows as entities: one each, named by its key.
+//! Rows as entities: one each, named by its key; but for those on pages, which are in `pages.rs`.
 
 use std::fmt::Write;
-use std::iter::once;
 use std::sync::Arc;
 
-use leasehold_core::Row;
 use ring::digest::{SHA256, digest};
 use tokio::task::{JoinError, JoinSet};
 
+use super::pages::{self, PAGE_KIND};
 use super::service::{Names, PAGE_ENTITIES, Service, Trouble};
 use super::wire::{Entity, Found, Mutation, Properties, QueryBatch, Value};
-use crate::record;
 use crate::store::StoreError;
 
 const ROW_KIND: &str = "LeaseholdRow";
@@ -18,9 +16,12 @@ const ROW_KIND: &str = "LeaseholdRow";
 const MAX_NAME_BYTES: usize = 1_500;
 /// Begins the names of rows whose key is longer. No row's own key begins so.
 const LONG: &str = "long/";
-/// Where the names of rows are divided, to be read side by side. Most rows are of history, as a rule,
-/// and the names of its slots begin with each digit about as often as with any other.
-const DIVISIONS: [&str; 5] = ["history/2", "history/4", "history/6", "history/8", "hold/"];
+/// What is read side by side: the pages, and the rows, divided by their names.
+const RANGES: [(&str, Names); 3] = [
+    (PAGE_KIND, Names { from: None, to: None }),
+    (ROW_KIND, Names { from: None, to: Some("lock/") }),
+    (ROW_KIND, Names { from: Some("lock/"), to: None }),
+];
 const VALUE: &str = "value";
 const KEY: &str = "key";
 
@@ -53,8 +54,16 @@ fn name_of(key: &str) -> String {
     name
 }
 
+/// A row as it is stored.
+pub(super) struct Stored {
+    pub(super) key: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    /// Whether it has an entity of its own.
+    pub(super) is_single: bool,
+}
+
 /// The row that an entity is.
-fn row_of(entity: &Entity) -> Result<Row, StoreError> {
+fn row_of(entity: &Entity) -> Result<Stored, StoreError> {
     let name = entity.key.name();
     let damaged = |what: &str| StoreError::Corrupt(format!("the entity {name:?}: {what}"));
     let key = entity.properties.get(KEY).and_then(Value::as_str).unwrap_or(name);
@@ -63,7 +72,16 @@ fn row_of(entity: &Entity) -> Result<Row, StoreError> {
     }
     let value = entity.properties.get(VALUE).and_then(Value::to_blob);
     let value = value.ok_or_else(|| damaged("it has no value"))?;
-    record::decode(key.as_bytes(), &value).map_err(|error| StoreError::Corrupt(error.to_string()))
+    Ok(Stored { key: key.as_bytes().to_vec(), value, is_single: true })
+}
+
+/// The rows that an entity has.
+fn rows_of(kind: &str, entity: &Entity) -> Result<Vec<Stored>, StoreError> {
+    if kind == ROW_KIND {
+        return Ok(vec![row_of(entity)?]);
+    }
+    let stored = |(key, value)| Stored { key, value, is_single: false };
+    Ok(pages::rows_of(entity)?.into_iter().map(stored).collect())
 }
 
 /// A reading of all rows, page by page, several ranges of names side by side.
@@ -73,7 +91,7 @@ pub(super) struct Scan {
 }
 
 struct Page {
-    of: Names,
+    of: (&'static str, Names),
     after: String,
     batch: QueryBatch,
 }
@@ -81,24 +99,23 @@ struct Page {
 impl Scan {
     pub(super) fn begin(service: &Arc<Service>) -> Self {
         let mut scan = Self { service: Arc::clone(service), pages: JoinSet::new() };
-        let ends = DIVISIONS.into_iter().map(Some);
-        for (from, to) in once(None).chain(ends.clone()).zip(ends.chain(once(None))) {
-            scan.ask(Names { from, to }, String::new());
+        for range in RANGES {
+            scan.ask(range, String::new());
         }
         scan
     }
 
-    fn ask(&mut self, of: Names, after: String) {
+    fn ask(&mut self, of: (&'static str, Names), after: String) {
         let service = Arc::clone(&self.service);
         self.pages.spawn(async move {
-            let batch = service.page(ROW_KIND, of, &after).await?;
+            let batch = service.page(of.0, of.1, &after).await?;
             Ok(Page { of, after, batch })
         });
     }
 
     /// The rows of the page that comes next; `None` once all have been read. The pages are not of one
     /// moment: the caller checks that nobody else has written meanwhile.
-    pub(super) async fn next(&mut self) -> Option<Result<Vec<Row>, StoreError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Vec<Stored>, StoreError>> {
         let page = self.pages.join_next().await?;
         Some(self.take(page))
     }
@@ -106,7 +123,7 @@ impl Scan {
     fn take(
         &mut self,
         page: Result<Result<Page, Trouble>, JoinError>,
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<Vec<Stored>, StoreError> {
         let unavailable = |why: String| StoreError::Unavailable(why);
         let Page { of, after, batch } = page
             .map_err(|error| unavailable(error.to_string()))?
@@ -119,7 +136,11 @@ impl Scan {
             }
             self.ask(of, batch.end_cursor);
         }
-        batch.entity_results.iter().map(|Found { entity, .. }| row_of(entity)).collect()
+        let mut all = Vec::new();
+        for Found { entity, .. } in &batch.entity_results {
+            all.extend(rows_of(of.0, entity)?);
+        }
+        Ok(all)
     }
 }
 
