@@ -8,6 +8,7 @@
 //! Format 1 had an entity for each of them, as for any other row. Such a one counts until its page is
 //! written for the first time, and is removed by that commit.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use leasehold_core::Row;
@@ -33,8 +34,9 @@ pub(super) type Page = BTreeMap<Vec<u8>, Vec<u8>>;
 #[derive(Default)]
 pub(super) struct Pages {
     pages: BTreeMap<String, Page>,
-    /// On which page each row stands.
-    places: HashMap<Vec<u8>, String>,
+    /// On which page each row stands. On two where a large batch was broken off while it was put in place,
+    /// until that is done again.
+    places: HashMap<Vec<u8>, Vec<String>>,
     /// The rows of a page that have entities of their own.
     singles: HashMap<String, Vec<Vec<u8>>>,
 }
@@ -67,7 +69,7 @@ impl Pages {
         if is_single {
             self.singles.entry(page.clone()).or_default().push(key.to_vec());
         }
-        self.places.insert(key.to_vec(), page.clone());
+        self.places.entry(key.to_vec()).or_default().push(page.clone());
         self.pages.entry(page).or_default().insert(key.to_vec(), value.to_vec());
     }
 
@@ -76,7 +78,7 @@ impl Pages {
         let mut rewritten = Rewritten(BTreeMap::new());
         for (name, (key, value)) in writes {
             // A row that is written anew may have got another number.
-            if let Some(before) = self.places.get(&key) {
+            for before in self.places.get(&key).into_iter().flatten() {
                 rewritten.page(self, before).remove(&key);
             }
             if let (Some(name), Some(value)) = (name, value) {
@@ -114,13 +116,18 @@ impl Pages {
     pub(super) fn wrote(&mut self, Rewritten(pages): Rewritten) {
         for name in pages.keys() {
             self.singles.remove(name);
-            for key in self.pages.remove(name).unwrap_or_default().keys() {
-                self.places.remove(key);
+            for key in self.pages.remove(name).unwrap_or_default().into_keys() {
+                if let Entry::Occupied(mut places) = self.places.entry(key) {
+                    places.get_mut().retain(|place| place != name);
+                    if places.get().is_empty() {
+                        places.remove();
+                    }
+                }
             }
         }
         for (name, page) in pages {
             for key in page.keys() {
-                self.places.insert(key.clone(), name.clone());
+                self.places.entry(key.clone()).or_default().push(name.clone());
             }
             if !page.is_empty() {
                 self.pages.insert(name, page);
@@ -196,5 +203,23 @@ mod tests {
         assert_eq!(moved.0["p/2"], Page::default());
         pages.wrote(moved);
         assert!(!pages.pages.contains_key("p/2") && !pages.places.contains_key("a".as_bytes()));
+    }
+
+    /// A large batch gave a row another number, and its leader ended between the commit that wrote the new
+    /// page and the one that takes the row off the page before.
+    #[test]
+    fn a_row_that_stands_on_two_pages_stands_on_one_once_that_is_done_again() {
+        for order in [["p/0", "p/1"], ["p/1", "p/0"]] {
+            let mut pages = Pages::default();
+            for name in order {
+                pages.found(name.to_owned(), (b"a", name.as_bytes()), false);
+            }
+            pages.found("p/1".to_owned(), (b"b", b""), false);
+            pages.wrote(pages.rewritten(vec![put("p/1", "b", "2")]));
+            pages.wrote(pages.rewritten(vec![put("p/1", "a", "3")]));
+            assert!(!pages.pages.contains_key("p/0"), "{order:?}");
+            assert_eq!(pages.pages["p/1"], page([("a", "3"), ("b", "2")]));
+            assert_eq!(pages.places[b"a".as_slice()], ["p/1"]);
+        }
     }
 }
