@@ -25,6 +25,28 @@ pub(crate) fn encode_batch(batch: &Batch) -> Result<EncodedBatch, StoreError> {
         .map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
+/// Parts of these in their order, none with more than `most` of them or more bytes than it may have, unless
+/// one alone has.
+pub(crate) fn packed<T>(
+    items: impl IntoIterator<Item = T>,
+    (most, bytes): (usize, usize),
+    size: impl Fn(&T) -> usize,
+) -> Vec<Vec<T>> {
+    let mut parts = Vec::new();
+    let (mut part, mut used) = (Vec::new(), 0);
+    for item in items {
+        let size = size(&item);
+        if !part.is_empty() && (part.len() == most || used + size > bytes) {
+            parts.push(std::mem::take(&mut part));
+            used = 0;
+        }
+        used += size;
+        part.push(item);
+    }
+    parts.push(part);
+    parts
+}
+
 #[derive(Clone, Default, Debug)]
 pub(crate) struct EncodedRows(BTreeMap<Vec<u8>, Vec<u8>>);
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wire::{Entity, Key, Mutation, Properties, Value};
 use super::{DatastoreStore, Sizes};
-use crate::encoded::EncodedBatch;
+use crate::encoded::{EncodedBatch, Write, packed};
 use crate::record::{seal, unseal};
 use crate::store::{Epoch, StoreError};
 
@@ -27,24 +27,13 @@ struct Part(EncodedBatch);
 impl Sizes {
     /// Mutations, each with its bytes, as commits that are each small enough beside the fence.
     pub(super) fn commits(&self, mutations: Vec<(Mutation, usize)>) -> Vec<Vec<Mutation>> {
-        let mut commits = Vec::new();
-        let (mut commit, mut bytes) = (Vec::new(), 0);
-        for (mutation, size) in mutations {
-            let is_full =
-                commit.len() + 1 == self.commit_entities || bytes + size > self.commit_bytes;
-            if is_full && !commit.is_empty() {
-                commits.push(std::mem::take(&mut commit));
-                bytes = 0;
-            }
-            bytes += size;
-            commit.push(mutation);
-        }
-        commits.push(commit);
-        commits
+        let bounds = (self.commit_entities - 1, self.commit_bytes);
+        let commits = packed(mutations, bounds, |(_, bytes)| *bytes).into_iter();
+        commits.map(|commit| commit.into_iter().map(|(mutation, _)| mutation).collect()).collect()
     }
 }
 
-pub(super) fn weight((key, value): &(Vec<u8>, Option<Vec<u8>>)) -> usize {
+pub(super) fn weight((key, value): &Write) -> usize {
     key.len() + value.as_ref().map_or(0, Vec::len)
 }
 
@@ -88,7 +77,7 @@ impl DatastoreStore {
         for number in 0..count {
             let Part(batch) = self.read_part(number).await?;
             self.know_pages(epoch).await?;
-            let (mutations, rewritten) = self.mutations(batch)?;
+            let (mutations, rewritten) = self.mutations(&batch)?;
             for mutations in self.sizes.commits(mutations) {
                 let written = self.advance(epoch, &mutations, |_| {}).await;
                 written.map_err(|unwritten| self.given_up(epoch, unwritten))?;
@@ -103,17 +92,8 @@ impl DatastoreStore {
 
     fn pack(&self, batch: EncodedBatch) -> Result<Vec<Vec<u8>>, StoreError> {
         let refusal = |why: String| StoreError::Unavailable(why);
-        let mut parts = Vec::new();
-        let (mut rows, mut bytes) = (Vec::new(), 0);
-        for row in batch {
-            if bytes + weight(&row) > self.sizes.part_bytes && !rows.is_empty() {
-                parts.push(Part(std::mem::take(&mut rows)));
-                bytes = 0;
-            }
-            bytes += weight(&row);
-            rows.push(row);
-        }
-        parts.push(Part(rows));
+        let parts = packed(batch, (usize::MAX, self.sizes.part_bytes), weight);
+        let parts: Vec<Part> = parts.into_iter().map(Part).collect();
         // The commit that removes them is one.
         if parts.len() >= self.sizes.commit_entities {
             return Err(refusal(format!("a batch of {} parts is too large", parts.len())));

@@ -89,7 +89,7 @@ use self::rows::{Scan, Stored};
 use self::service::Service;
 use self::wire::Mutation;
 use self::write::{Unwritten, Watch};
-use crate::encoded::{EncodedBatch, encode_batch};
+use crate::encoded::{Write, encode_batch};
 use crate::record;
 use crate::store::{Candidate, Epoch, Leader, Store, StoreError, is_due_to_renew};
 
@@ -247,19 +247,19 @@ impl DatastoreStore {
     /// The mutations that a batch comes to, each with its bytes, and the pages that they write.
     fn mutations(
         &self,
-        batch: EncodedBatch,
+        batch: &[Write],
     ) -> Result<(Vec<(Mutation, usize)>, Rewritten), StoreError> {
         let unknown = Pages::default();
         let pages = self.pages.as_ref().unwrap_or(&unknown);
         let (mut mutations, mut on_pages) = (Vec::with_capacity(batch.len()), Vec::new());
         for write in batch {
-            let (key, value) = &write;
+            let (key, value) = write;
             if pages::has_page(key) {
                 let row = value.as_ref().map(|value| decode(key, value)).transpose()?;
-                on_pages.push((row.as_ref().and_then(pages::page_of), write));
+                on_pages.push((row.as_ref().and_then(pages::page_of), write.clone()));
             } else {
                 let mutation = rows::mutation(&self.service, key, value.as_deref());
-                mutations.push((mutation, large::weight(&write)));
+                mutations.push((mutation, large::weight(write)));
             }
         }
         let rewritten = pages.rewritten(on_pages);
@@ -326,7 +326,7 @@ impl Store for DatastoreStore {
     async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
         let batch = encode_batch(batch)?;
         self.know_pages(epoch).await?;
-        let (mutations, rewritten) = self.mutations(batch.clone())?;
+        let (mutations, rewritten) = self.mutations(&batch)?;
         let commits = self.sizes.commits(mutations);
         let [mutations] = commits.as_slice() else {
             return self.commit_large(epoch, batch).await;

@@ -11,7 +11,7 @@ use super::keys::{Keys, LOG_SLOTS};
 use super::log::{Log, encode_entry};
 use super::term::Term;
 use super::wire::{RequestOp, delete, nested, put};
-use crate::encoded::{EncodedBatch, Write, encode_batch};
+use crate::encoded::{EncodedBatch, Write, encode_batch, packed};
 use crate::store::StoreError;
 
 /// Operations beside those on rows: the fence and an entry.
@@ -63,14 +63,15 @@ impl Bounds {
 
     /// The operations that put rows into their places, for each transaction that they take.
     pub(super) fn placing(self, keys: &Keys, rows: EncodedBatch) -> Vec<Vec<RequestOp>> {
-        let parts = split(rows, (self.max_rows(), self.max_bytes), keys.rows().0.len());
+        let beside = keys.rows().0.len();
+        let parts = packed(rows, (self.max_rows(), self.max_bytes), |row| size(row, beside));
         parts.into_iter().map(|part| self.grouped(row_ops(keys, part))).collect()
     }
 
     /// Parts of a batch in their order, each of them small enough for an entry.
     fn entries(self, keys: &Keys, writes: EncodedBatch) -> Vec<EncodedBatch> {
         let bytes = self.max_bytes - OP_BYTES - keys.entry(0).len();
-        split(writes, (usize::MAX, bytes), 0)
+        packed(writes, (usize::MAX, bytes), |write| size(write, 0))
     }
 
     /// Whether one transaction has room for all of these.
@@ -80,24 +81,6 @@ impl Bounds {
         rows.len() <= self.max_rows()
             && bytes(rows, row) + bytes(entry, 0) + entry_key <= self.max_bytes
     }
-}
-
-/// Parts of these writes, none with more of them or more bytes than it may have, where each takes so many
-/// bytes `beside` its own.
-fn split(writes: EncodedBatch, (most, bytes): (usize, usize), beside: usize) -> Vec<EncodedBatch> {
-    let mut parts = Vec::new();
-    let (mut part, mut used) = (EncodedBatch::new(), 0);
-    for write in writes {
-        let size = size(&write, beside);
-        if !part.is_empty() && (part.len() == most || used + size > bytes) {
-            parts.push(std::mem::take(&mut part));
-            used = 0;
-        }
-        used += size;
-        part.push(write);
-    }
-    parts.push(part);
-    parts
 }
 
 fn size((key, value): &Write, beside: usize) -> usize {
@@ -122,7 +105,7 @@ impl Term {
         log: &mut Log,
         writes: EncodedBatch,
     ) -> Result<(), StoreError> {
-        let mut parts = etcd.bounds.entries(&etcd.keys, writes);
+        let parts = etcd.bounds.entries(&etcd.keys, writes);
         let gone = log.in_the_way_of(&parts);
         let rows = log.only_in_oldest(gone);
         if let [entry] = parts.as_slice()
@@ -141,7 +124,7 @@ impl Term {
             self.make_room(etcd, log, gone).await.map_err(before_this_batch)?;
             self.write_entries(etcd, log, &parts).await?;
         }
-        parts.drain(..).for_each(|part| log.push(part));
+        parts.into_iter().for_each(|part| log.push(part));
         Ok(())
     }
 

@@ -70,7 +70,7 @@ impl Keys {
         self.below("log")
     }
 
-    pub(super) fn named(&self, name: &str) -> Vec<u8> {
+    fn named(&self, name: &str) -> Vec<u8> {
         format!("{}{name}", self.prefix).into_bytes()
     }
 
