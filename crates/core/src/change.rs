@@ -132,13 +132,16 @@ pub enum Change {
     ReleaseForgotten(HoldKey),
     /// A process stood in line, or came back to its place.
     Queued(Box<Waiter>),
-    /// A waiter's caller was told that its wait is over; the place is kept until then.
-    WentAway {
-        /// The place.
+    /// A wait ended without a grant: the waiter left the queue. Its ticket is kept for a moment, so that
+    /// the same request finds its order again.
+    WaitEnded {
+        /// The waiter's ticket.
         ticket: Ticket,
-        /// When it is given up.
-        until: Mono,
+        /// Until when the ticket is kept.
+        kept_until: Mono,
     },
+    /// A request that came back for its ticket was granted without waiting: the ticket is used up.
+    TicketUsed(Ticket),
     /// A waiter left the line.
     LeftLine {
         /// Its place.

@@ -55,7 +55,7 @@ pub use key::{
     Role,
 };
 pub use limits::{GRACE, Limits, MAX_LOSERS, MAX_LOST_HOLDS};
-pub use line::{Presence, Purpose, Ticket, Waiter};
+pub use line::{Purpose, Ticket, Waiter};
 pub use reply::{
     Blocker, CycleStep, Grant, HoldView, LockState, LockView, LostHold, Outcome, ProcessHold,
     Quota, Refusal, Reply, WaitView,

@@ -9,17 +9,8 @@ use crate::time::Mono;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Ticket(pub u64);
 
-/// Whether the caller of a waiter is listening.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Presence {
-    /// The request is open.
-    Here,
-    /// Its wait ended without a grant. The place is kept for a moment, in case it comes back.
-    Away,
-}
-
 /// What a waiter will do when it is its turn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Purpose {
     /// Take its locks.
     Acquire,
@@ -42,9 +33,7 @@ pub struct Waiter {
     pub wants: Vec<(LockId, Mode)>,
     /// On what terms.
     pub terms: Terms,
-    /// Whether its caller listens.
-    pub presence: Presence,
-    /// Here: when its wait ends. Away: when its place is given up.
+    /// When its wait ends.
     pub until: Mono,
 }
 

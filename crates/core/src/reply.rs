@@ -239,8 +239,8 @@ pub enum Refusal {
     /// Others hold the lock in a way that excludes the caller, or stand in line before it.
     #[error("{}", held_text(.0))]
     Held(Box<LockView>),
-    /// The wait is over and it was not the caller's turn. Its place is kept for a moment.
-    #[error("still at place {position} in line for lock {:?}; ask again within {} s to keep the place", .lock.lock_id.as_str(), crate::limits::GRACE.as_secs())]
+    /// The wait timed out. The order of the request is kept for a moment, in case it is sent again.
+    #[error("still at place {position} in line for lock {:?}; ask again within {} s to keep your order", .lock.lock_id.as_str(), crate::limits::GRACE.as_secs())]
     WaitTimedOut {
         /// Its place; 1 is next.
         position: usize,

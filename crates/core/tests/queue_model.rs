@@ -328,8 +328,25 @@ impl Run {
         assert_eq!(self.lines(), self.model_lines(), "the lines after {step:?}");
         let occupancy: usize = self.table.occupancy().map(|space| space.locks).sum();
         assert_eq!(occupancy, self.model.locks.len(), "the locks after {step:?}");
-        let here = self.model.waiters.iter().filter(|w| w.is_here).map(|w| w.number);
-        assert!(here.eq(sorted(self.open.values().copied())), "who waits after {step:?}");
+        let waiting = self.model.waiters.iter().map(|waiter| waiter.number);
+        assert!(waiting.eq(sorted(self.open.values().copied())), "who waits after {step:?}");
+        self.check_liveness(step);
+    }
+
+    /// Whenever a lock could be granted to a client that is present, it has been: the first waiter of no
+    /// queue could have all that it wants, by what the table itself shows.
+    fn check_liveness(&mut self, step: &Step) {
+        for waiter in &self.model.waiters {
+            let could = waiter.wants.iter().all(|(name, mode)| match waiter.is_upgrade {
+                true => self.model.holders(*name, Mode::Read) == [waiter.process],
+                false => {
+                    let is_open = self.model.holders(*name, mode.opposite()).is_empty();
+                    let is_first = self.model.ahead(*name, waiter.number).is_empty();
+                    is_open && is_first && !self.model.is_full(*name, *mode)
+                }
+            });
+            assert!(!could, "{waiter:?} is present and could be served after {step:?}");
+        }
     }
 
     /// Who stands in which line, where, and for how long.

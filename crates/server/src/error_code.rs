@@ -65,8 +65,8 @@ error_codes! {
         "Create it first with `POST /v1/distributed_lock/{lock_id}`.";
     Held = "held", CONFLICT, Retry::Later, "The lock is held",
         "Try again when it has been released; a hold that is not refreshed ends at its `expires_at`.";
-    WaitTimedOut = "wait_timed_out", CONFLICT, Retry::Later, "The wait in line is over",
-        "Send the same request again at once to keep the place in line, or leave it at that: the place is given up by itself.";
+    WaitTimedOut = "wait_timed_out", CONFLICT, Retry::Later, "The wait has timed out",
+        "Send the same request again within 2 seconds to keep your order in the queue, or give up: nothing is kept for you.";
     Deadlock = "deadlock", CONFLICT, Retry::Never, "The wait would never end",
         "Release what the others in the `cycle` wait for, then acquire it all anew, best with one `POST /v1/acquire`.";
     AlreadyWaiting = "already_waiting", CONFLICT, Retry::Later, "The process stands in line already",

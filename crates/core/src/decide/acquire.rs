@@ -2,11 +2,12 @@
 
 use super::create_lock::{check_room, creation};
 use super::deadlock::{self, Plan};
-use super::line::{self, Room};
+use super::line::{self, Place, Room};
 use super::{Answer, Decision, Verdict, as_it_stands, find, quota};
 use crate::change::Change;
-use crate::command::{Acquire, HoldKey, Want};
-use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::command::{Acquire, HoldKey, Mode, Want};
+use crate::id::LockId;
+use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Show};
 use crate::reply::Refusal;
 use crate::table::Table;
@@ -20,40 +21,41 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
         let changes = holds.iter().cloned().map(Change::Confirmed).collect();
         return Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)));
     }
-    let place = place_in_line(table, acquire, &holds)?;
+    let wants: Vec<_> = holds.iter().map(|h| (h.lock_id.clone(), h.mode)).collect();
+    let place = place_of(table, now, acquire, &holds, &wants)?;
+    let ticket = place.ticket();
     let mut changes: Vec<Change> = created
         .iter()
         .filter_map(|want| Some((want, want.create_if_missing?)))
         .map(|(want, new)| creation(now, &acquire.namespace, &want.lock_id, new))
         .collect();
-    match first_obstacle(table, &holds, place)? {
+    match first_obstacle(table, &holds, ticket)? {
         None => {
-            if place.is_none() {
+            if !place.is_queued() {
                 quota::check_holds(table, &acquire.namespace, &acquire.quotas, holds.len())?;
             }
-            changes.extend(place.map(line::served));
+            changes.extend(place.used_up());
             changes.extend(line::grants(table, now, &holds, &acquire.terms)?);
             Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)))
         }
         Some(obstacle) if acquire.wait.is_zero() => Err(refusal(table, now, obstacle)),
         Some(_) => {
-            let wants: Vec<_> = holds.iter().map(|h| (h.lock_id.clone(), h.mode)).collect();
             let plan = Plan {
                 namespace: &acquire.namespace,
                 process_id: &acquire.process_id,
                 wants: &wants,
                 purpose: Purpose::Acquire,
-                place,
+                place: ticket,
             };
             if let Some(cycle) = deadlock::find(table, &plan) {
                 return Err(Refusal::Deadlock(cycle));
             }
-            if place.is_none() {
+            if !place.is_queued() {
                 line::check_room(table, &acquire.namespace, &holds)?;
                 quota::check_waiters(table, &acquire.namespace, &acquire.quotas)?;
                 quota::check_holds(table, &acquire.namespace, &acquire.quotas, holds.len())?;
             }
-            let ticket = place.unwrap_or_else(|| table.next_ticket());
+            let ticket = ticket.unwrap_or_else(|| table.next_ticket());
             changes.push(Change::Queued(Box::new(Waiter {
                 ticket,
                 purpose: Purpose::Acquire,
@@ -61,7 +63,6 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
                 process_id: acquire.process_id.clone(),
                 wants,
                 terms: acquire.terms.clone(),
-                presence: Presence::Here,
                 until: now.mono.plus(acquire.wait),
             })));
             Ok(Decision { changes, verdict: Verdict::Waiting(ticket), turned_away: Vec::new() })
@@ -123,18 +124,20 @@ fn is_replay(
     }
 }
 
-/// The caller's place from a wait before, if it wants the same as then.
-fn place_in_line(
+/// The caller's place, if it has sent the same request before.
+fn place_of(
     table: &Table,
+    now: Now,
     acquire: &Acquire,
     holds: &[HoldKey],
-) -> Result<Option<Ticket>, Refusal> {
-    let Some(claims) = table.claims(&acquire.namespace, &acquire.process_id) else {
-        return Ok(None);
-    };
-    let wanted = |hold: &HoldKey| claims.wanted.get(&(hold.lock_id.clone(), hold.mode));
+    wants: &[(LockId, Mode)],
+) -> Result<Place, Refusal> {
+    let Acquire { namespace, process_id, .. } = acquire;
+    let claims = table.claims(namespace, process_id);
+    let wanted = |hold: &HoldKey| claims?.wanted.get(&(hold.lock_id.clone(), hold.mode));
     let Some((hold, ticket)) = holds.iter().find_map(|hold| Some((hold, wanted(hold)?))) else {
-        return Ok(None);
+        let purpose = Purpose::Acquire;
+        return Ok(Place::kept(table, now, namespace, process_id, purpose, wants.to_vec()));
     };
     let is_same = |waiter: &Waiter| {
         waiter.purpose == Purpose::Acquire
@@ -142,7 +145,7 @@ fn place_in_line(
             && holds.iter().all(|hold| wanted(hold) == Some(ticket))
     };
     if table.waiter(*ticket).is_some_and(is_same) {
-        return Ok(Some(*ticket));
+        return Ok(Place::Queued(*ticket));
     }
     Err(Refusal::AlreadyWaiting {
         process_id: acquire.process_id.clone(),
@@ -154,11 +157,11 @@ fn place_in_line(
 fn first_obstacle<'a>(
     table: &Table,
     holds: &'a [HoldKey],
-    place: Option<Ticket>,
+    ticket: Option<Ticket>,
 ) -> Result<Option<&'a HoldKey>, Refusal> {
     for hold in holds {
         let Some(lock) = table.lock(&hold.namespace, &hold.lock_id) else { continue };
-        match line::room(lock, hold.mode, place, table.limits()) {
+        match line::room(lock, hold.mode, ticket, table.limits()) {
             Room::Free => {}
             Room::Taken | Room::Promised => return Ok(Some(hold)),
             Room::None { max } => return Err(Refusal::TooManyHolders { max }),

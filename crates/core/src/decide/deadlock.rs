@@ -6,15 +6,15 @@
 //! nothing can move on, and so can one whose needs are all met by others who can. If the process that
 //! asks could not, and those who hold it up wait for it in turn, its wait would close a circle.
 //!
-//! A place that is kept for a caller who is away holds others up, but its process is free to do
-//! something else: only the requests of callers who are there count as waits.
+//! A client whose wait timed out is not in the queue, though its ticket is kept for a moment: it holds
+//! nothing up, and is free to do something else.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use crate::command::{HoldKey, Mode};
 use crate::id::{LockId, Namespace, ProcessId};
-use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::Lock;
 use crate::reply::CycleStep;
 use crate::table::{Claims, Table};
@@ -174,9 +174,7 @@ impl<'a> Search<'a> {
             let wanted = claims.into_iter().flat_map(|claims| claims.wanted.values());
             let tickets: BTreeSet<Ticket> = wanted.take(self.budget).copied().collect();
             for waiter in tickets.into_iter().filter_map(|ticket| table.waiter(ticket)) {
-                if waiter.presence == Presence::Here {
-                    self.add_request(next, &waiter.wants, waiter.purpose, Some(waiter.ticket));
-                }
+                self.add_request(next, &waiter.wants, waiter.purpose, Some(waiter.ticket));
             }
             next += 1;
         }
@@ -208,7 +206,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The ones ahead, back to the next one whose caller is there: it needs all those before it itself.
+    /// The next one ahead in the queue: it needs all those before it itself.
     fn add_line(
         &mut self,
         owner: usize,
@@ -218,14 +216,11 @@ impl<'a> Search<'a> {
         place: Option<Ticket>,
     ) {
         let Some(line) = &lock.line else { return };
-        let ahead = line.waiters.range(..place.unwrap_or(Ticket(u64::MAX))).rev().map(|(t, _)| *t);
-        let table = self.table;
-        for waiter in ahead.chain(line.upgrader).filter_map(|ticket| table.waiter(ticket)) {
+        let ahead = line.waiters.range(..place.unwrap_or(Ticket(u64::MAX))).next_back();
+        let ahead = ahead.map(|(ticket, _)| *ticket).or(line.upgrader);
+        if let Some(waiter) = ahead.and_then(|ticket| self.table.waiter(ticket)) {
             let need = self.add_need(owner, lock_id, mode, [&waiter.process_id]);
             self.needs[need].is_for_line = true;
-            if waiter.presence == Presence::Here || self.budget == 0 {
-                break;
-            }
         }
     }
 

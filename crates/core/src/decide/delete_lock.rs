@@ -7,7 +7,7 @@ use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode};
 use crate::event::Leaving;
 use crate::id::{KeyId, LockId, Namespace};
-use crate::line::{Presence, Waiter};
+use crate::line::Waiter;
 use crate::lock::Show;
 use crate::reply::{Refusal, Reply};
 use crate::table::Table;
@@ -47,12 +47,11 @@ pub(super) fn delete_lock(
     changes.extend(ends);
     changes.push(Change::LockDeleted { namespace: namespace.clone(), lock_id: lock_id.clone() });
     let as_it_was = Reply::Lock(lock.view(lock_id, now, Show::All));
-    let listening = tickets.iter().filter_map(|ticket| table.waiter(*ticket));
-    let listening = listening.filter(|waiter| waiter.presence == Presence::Here);
+    let waiters = tickets.iter().filter_map(|ticket| table.waiter(*ticket));
     let gone = |waiter: &Waiter| (waiter.ticket, Refusal::NoSuchLock(lock_id.clone()));
     Ok(Decision {
         changes,
         verdict: Verdict::Granted(Answer::Ready(Box::new(as_it_was))),
-        turned_away: listening.map(gone).collect(),
+        turned_away: waiters.map(gone).collect(),
     })
 }

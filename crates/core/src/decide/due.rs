@@ -4,9 +4,8 @@
 use super::as_it_stands;
 use super::get_waits::{blockers, position};
 use crate::change::{Change, EndCause};
-use crate::event::Leaving;
 use crate::limits::GRACE;
-use crate::line::{Presence, Ticket, Waiter};
+use crate::line::{Ticket, Waiter};
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
@@ -15,7 +14,7 @@ use crate::time::Now;
 pub(crate) enum Due {
     /// A hold's timeout has passed.
     Expiry(Change),
-    /// A wait has ended without a grant; the place in line is kept for a moment.
+    /// A wait has ended without a grant.
     WaitEnd {
         /// The place.
         ticket: Ticket,
@@ -24,8 +23,6 @@ pub(crate) enum Due {
         /// What the caller is told.
         refusal: Refusal,
     },
-    /// Nobody came back to a place in line.
-    PlaceLost(Change),
 }
 
 /// The earliest thing that is due, if any: in the order of their times, so that a hold that expired
@@ -47,13 +44,10 @@ pub(crate) fn next_due(table: &Table, now: Now) -> Option<Due> {
 
 fn wait_ends(table: &Table, now: Now, ticket: Ticket) -> Option<Due> {
     let waiter = table.waiter(ticket)?;
-    Some(match waiter.presence {
-        Presence::Away => Due::PlaceLost(Change::LeftLine { ticket, why: Some(Leaving::TimedOut) }),
-        Presence::Here => Due::WaitEnd {
-            ticket,
-            change: Change::WentAway { ticket, until: now.mono.plus(GRACE) },
-            refusal: timed_out(table, now, waiter)?,
-        },
+    Some(Due::WaitEnd {
+        ticket,
+        change: Change::WaitEnded { ticket, kept_until: now.mono.plus(GRACE) },
+        refusal: timed_out(table, now, waiter)?,
     })
 }
 

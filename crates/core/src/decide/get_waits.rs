@@ -32,12 +32,16 @@ pub(super) fn get_waits(table: &Table, now: Now, namespace: &Namespace) -> Decis
     Decision::read(Reply::Waits(waits.collect()))
 }
 
-/// The place of a waiter in a lock's line; 1 is next.
-pub(super) fn position(lock: &Lock, waiter: &Waiter) -> usize {
+/// The place that a waiter has, or would have, in a lock's queue; 1 is next.
+pub(crate) fn position(lock: &Lock, waiter: &Waiter) -> usize {
     match (waiter.purpose, &lock.line) {
         (Purpose::Upgrade, _) | (_, None) => 1,
         (Purpose::Acquire, Some(line)) => {
-            let ahead = line.waiters.range(..waiter.ticket).count();
+            let is_last = line.waiters.keys().next_back().is_none_or(|last| *last < waiter.ticket);
+            let ahead = match is_last {
+                true => line.waiters.len(),
+                false => line.waiters.range(..waiter.ticket).count(),
+            };
             1 + ahead + usize::from(line.upgrader.is_some())
         }
     }

@@ -4,13 +4,60 @@ use super::Answer;
 use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode, Terms};
 use crate::deadlines::End;
-use crate::id::{LockId, Namespace};
+use crate::id::{LockId, Namespace, ProcessId};
 use crate::limits::Limits;
-use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::Lock;
 use crate::reply::Refusal;
-use crate::table::Table;
+use crate::table::{Request, Table};
 use crate::time::Now;
+
+/// Where a request stands by what the same process asked before.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// It has not asked before, or too long ago.
+    New,
+    /// An earlier wait for the same timed out a moment ago: the request has the order that it had then,
+    /// and nothing else. It is in no queue and counts for nothing.
+    Kept(Ticket),
+    /// An earlier request for the same still waits; this one takes its place.
+    Queued(Ticket),
+}
+
+impl Place {
+    /// The place that an earlier wait left, if its ticket is kept still.
+    pub(super) fn kept(
+        table: &Table,
+        now: Now,
+        namespace: &Namespace,
+        process_id: &ProcessId,
+        purpose: Purpose,
+        wants: Vec<(LockId, Mode)>,
+    ) -> Self {
+        let request = Request::new(namespace, process_id, purpose, wants);
+        table.kept_ticket(&request, now.mono).map_or(Self::New, Self::Kept)
+    }
+
+    pub(super) fn ticket(self) -> Option<Ticket> {
+        match self {
+            Self::New => None,
+            Self::Kept(ticket) | Self::Queued(ticket) => Some(ticket),
+        }
+    }
+
+    pub(super) fn is_queued(self) -> bool {
+        matches!(self, Self::Queued(_))
+    }
+
+    /// What becomes of the ticket when the request is granted.
+    pub(super) fn used_up(self) -> Option<Change> {
+        match self {
+            Self::New => None,
+            Self::Kept(ticket) => Some(Change::TicketUsed(ticket)),
+            Self::Queued(ticket) => Some(served(ticket)),
+        }
+    }
+}
 
 /// Whether a lock has room for one more hold of a mode.
 pub(super) enum Room {
@@ -24,11 +71,13 @@ pub(super) enum Room {
     None { max: usize },
 }
 
-/// Whether a lock has room for the one at this place in line, or for somebody without a place.
-pub(super) fn room(lock: &Lock, mode: Mode, place: Option<Ticket>, limits: &Limits) -> Room {
+/// Whether a lock has room for a request with this ticket, or for one without: nothing in the queue
+/// may come before it.
+pub(super) fn room(lock: &Lock, mode: Mode, ticket: Option<Ticket>, limits: &Limits) -> Room {
+    let is_first = |head: Ticket| ticket.is_some_and(|ticket| ticket <= head);
     if !lock.admits(mode) {
         Room::Taken
-    } else if lock.upgrader().is_some() || lock.head().is_some_and(|head| Some(head) != place) {
+    } else if lock.upgrader().is_some() || !lock.head().is_none_or(is_first) {
         Room::Promised
     } else if lock.holders(mode).len() >= limits.max_holders_per_lock {
         Room::None { max: limits.max_holders_per_lock }
@@ -59,7 +108,8 @@ pub(super) fn check_room(
 }
 
 /// The waiter of this lock whose turn has come, if any: it is first in the lines of all its locks,
-/// they all have room, and its caller is there to take them. One that is away keeps its turn.
+/// and they all have room. Every waiter has a client that is present, so nothing waits for one that is
+/// not.
 pub(crate) fn next_in_line<'a>(
     table: &'a Table,
     namespace: &Namespace,
@@ -75,7 +125,7 @@ pub(crate) fn next_in_line<'a>(
             })
         }),
     };
-    (its_turn && waiter.presence == Presence::Here).then_some(waiter)
+    its_turn.then_some(waiter)
 }
 
 /// What it takes to give a waiter what it waits for.
@@ -101,7 +151,7 @@ pub(crate) fn grant_waiter(
 }
 
 /// The end of a wait by a grant, which follows.
-pub(super) fn served(ticket: Ticket) -> Change {
+fn served(ticket: Ticket) -> Change {
     Change::LeftLine { ticket, why: None }
 }
 

@@ -36,6 +36,7 @@ use crate::table::Table;
 use crate::time::Now;
 
 pub(crate) use due::{Due, next_due};
+pub(crate) use get_waits::position;
 pub(crate) use give_back::give_back;
 pub(crate) use line::{grant_waiter, is_spent, next_in_line};
 pub(crate) use outdated::next_outdated;

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::deadlock::{self, Plan};
+use super::line::{self, Place};
 use super::refresh::not_held;
-use super::{Answer, Decision, Verdict, as_it_stands, find, line, quota};
+use super::{Answer, Decision, Verdict, as_it_stands, find, quota};
 use crate::change::Change;
 use crate::command::{HoldKey, Mode, Terms};
 use crate::id::{LockId, Namespace};
 use crate::key::Quotas;
-use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::line::{Purpose, Ticket, Waiter};
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
@@ -29,38 +30,41 @@ pub(super) fn upgrade(
     }
     let writer = HoldKey { mode: Mode::Write, ..hold.clone() };
     let upgrader = lock.upgrader().and_then(|ticket| table.waiter(ticket));
+    let wants = vec![(hold.lock_id.clone(), Mode::Write)];
     let place = match upgrader {
         Some(other) if other.process_id != hold.process_id => {
             let circle = deadlock::of_two_upgraders(hold, &other.process_id);
             return Err(Refusal::Deadlock(circle));
         }
-        Some(own) => Some(own.ticket),
-        None => None,
+        Some(own) => Place::Queued(own.ticket),
+        None => {
+            let (namespace, process_id) = (&hold.namespace, &hold.process_id);
+            Place::kept(table, now, namespace, process_id, Purpose::Upgrade, wants.clone())
+        }
     };
     if lock.readers.len() == 1 {
-        let mut changes: Vec<Change> = place.map(line::served).into_iter().collect();
+        let mut changes: Vec<Change> = place.used_up().into_iter().collect();
         changes.extend(line::conversion(table, now, hold, Mode::Write, terms)?);
         return Ok(Decision::change(changes, Answer::Granted(vec![writer], terms.detail)));
     }
     if wait.is_zero() {
         return Err(Refusal::Held(as_it_stands(lock, &hold.lock_id, now)));
     }
-    let wants = vec![(hold.lock_id.clone(), Mode::Write)];
     let plan = Plan {
         namespace: &hold.namespace,
         process_id: &hold.process_id,
         wants: &wants,
         purpose: Purpose::Upgrade,
-        place,
+        place: place.ticket(),
     };
     if let Some(cycle) = deadlock::find(table, &plan) {
         return Err(Refusal::Deadlock(cycle));
     }
-    if place.is_none() {
+    if !place.is_queued() {
         line::check_room(table, &hold.namespace, std::slice::from_ref(&writer))?;
         quota::check_waiters(table, &hold.namespace, quotas)?;
     }
-    let ticket = place.unwrap_or_else(|| table.next_ticket());
+    let ticket = place.ticket().unwrap_or_else(|| table.next_ticket());
     let waiter = Waiter {
         ticket,
         purpose: Purpose::Upgrade,
@@ -68,7 +72,6 @@ pub(super) fn upgrade(
         process_id: hold.process_id.clone(),
         wants,
         terms: terms.clone(),
-        presence: Presence::Here,
         until: now.mono.plus(wait),
     };
     Ok(Decision {
@@ -78,14 +81,13 @@ pub(super) fn upgrade(
     })
 }
 
-/// The upgrader that lost the hold that it was to turn into one for writing (I5), and what it is told
-/// if it listens.
+/// The upgrader that lost the hold that it was to turn into one for writing (I5), and what it is told.
 pub(crate) fn lapsed_upgrade(
     table: &Table,
     now: Now,
     namespace: &Namespace,
     lock_id: &LockId,
-) -> Option<(Ticket, Option<Refusal>)> {
+) -> Option<(Ticket, Refusal)> {
     let lock = table.lock(namespace, lock_id)?;
     let waiter = table.waiter(lock.upgrader()?)?;
     if lock.readers.contains_key(&waiter.process_id) {
@@ -97,9 +99,5 @@ pub(crate) fn lapsed_upgrade(
         mode: Mode::Read,
         process_id: waiter.process_id.clone(),
     };
-    let refusal = match waiter.presence {
-        Presence::Here => Some(not_held(lock, &reader, now)),
-        Presence::Away => None,
-    };
-    Some((waiter.ticket, refusal))
+    Some((waiter.ticket, not_held(lock, &reader, now)))
 }

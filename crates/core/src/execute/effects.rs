@@ -46,7 +46,8 @@ impl Effects {
             | Change::Refreshed { .. }
             | Change::Confirmed(_)
             | Change::Queued(_)
-            | Change::WentAway { .. }
+            | Change::WaitEnded { .. }
+            | Change::TicketUsed(_)
             | Change::LeftLine { .. }
             | Change::LossesTold { .. }
             | Change::ReleaseRemembered { .. }

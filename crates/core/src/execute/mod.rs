@@ -63,7 +63,7 @@ impl Table {
             let Some(due) = decide::next_due(self, now) else { break };
             let mut moved = Moved::new();
             match due {
-                Due::Expiry(change) | Due::PlaceLost(change) => {
+                Due::Expiry(change) => {
                     self.carry_out(now, &change, effects, &mut moved);
                 }
                 Due::WaitEnd { ticket, change, refusal } => {
@@ -109,7 +109,7 @@ impl Table {
                 self.make_room(hold, *at, effects);
                 moved.push((hold.namespace.clone(), hold.lock_id.clone()));
             }
-            Change::LeftLine { ticket, .. } => {
+            Change::LeftLine { ticket, .. } | Change::WaitEnded { ticket, .. } => {
                 let waiter = self.waiter(*ticket);
                 moved.extend(waiter.into_iter().flat_map(|waiter| {
                     waiter.wants.iter().map(|(id, _)| (waiter.namespace.clone(), id.clone()))
@@ -123,7 +123,7 @@ impl Table {
             | Change::Refreshed { .. }
             | Change::Confirmed(_)
             | Change::Queued(_)
-            | Change::WentAway { .. }
+            | Change::TicketUsed(_)
             | Change::LossesTold { .. }
             | Change::ReleaseRemembered { .. }
             | Change::ReleaseForgotten(_)
@@ -154,7 +154,7 @@ impl Table {
             {
                 let change = Change::LeftLine { ticket, why: Some(Leaving::LostHold) };
                 self.carry_out(now, &change, effects, &mut moved);
-                effects.settled.extend(refusal.map(|refusal| (ticket, Err(refusal))));
+                effects.settled.push((ticket, Err(refusal)));
             }
             while let Some(waiter) = decide::next_in_line(self, &namespace, &lock_id) {
                 let ticket = waiter.ticket;

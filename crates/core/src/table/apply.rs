@@ -9,7 +9,7 @@ use crate::command::HoldKey;
 use crate::history::{Kept, PastHold};
 use crate::id::{KeyId, LockId, Namespace, ProcessId};
 use crate::limits::{MAX_LOSERS, MAX_LOST_HOLDS};
-use crate::line::{Presence, Purpose, Ticket, Waiter};
+use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Lock};
 use crate::reply::LostHold;
 use crate::time::{Mono, TimeoutSecs, Wall};
@@ -66,8 +66,13 @@ impl Table {
                 self.read_past(&namespace, &lock_id, Kept { slot, past: *past });
             }
             Change::Queued(waiter) => self.queue(*waiter),
-            Change::WentAway { ticket, until } => self.send_away(ticket, until),
-            Change::LeftLine { ticket, why: _ } => self.leave_line(ticket),
+            Change::WaitEnded { ticket, kept_until } => {
+                if let Some(waiter) = self.leave_line(ticket) {
+                    self.kept_tickets.keep(&waiter, kept_until, self.limits.max_waiters);
+                }
+            }
+            Change::TicketUsed(ticket) => self.kept_tickets.forget(ticket),
+            Change::LeftLine { ticket, why: _ } => drop(self.leave_line(ticket)),
             Change::ReleaseRemembered { hold, idempotency_key, number } => {
                 self.releases.remember(hold, idempotency_key, number);
             }
@@ -207,6 +212,7 @@ impl Table {
     fn queue(&mut self, waiter: Waiter) {
         let ticket = waiter.ticket;
         self.last_ticket = self.last_ticket.max(ticket);
+        self.kept_tickets.forget(ticket);
         if let Some(before) = self.waiters.get(&ticket) {
             self.wait_ends.remove(&(before.until, ticket));
         } else {
@@ -231,17 +237,9 @@ impl Table {
         self.waiters.insert(ticket, waiter);
     }
 
-    fn send_away(&mut self, ticket: Ticket, until: Mono) {
-        if let Some(waiter) = self.waiters.get_mut(&ticket) {
-            self.wait_ends.remove(&(waiter.until, ticket));
-            waiter.presence = Presence::Away;
-            waiter.until = until;
-            self.wait_ends.insert((until, ticket));
-        }
-    }
-
-    fn leave_line(&mut self, ticket: Ticket) {
-        let Some(waiter) = self.waiters.remove(&ticket) else { return };
+    /// The waiter that had the ticket, out of the queues of all its locks.
+    fn leave_line(&mut self, ticket: Ticket) -> Option<Waiter> {
+        let waiter = self.waiters.remove(&ticket)?;
         self.wait_ends.remove(&(waiter.until, ticket));
         let space = self.space_of(&waiter.namespace);
         space.waiters -= 1;
@@ -261,6 +259,7 @@ impl Table {
                 claims.wanted.remove(&(hold.lock_id, hold.mode));
             });
         }
+        Some(waiter)
     }
 
     #[expect(clippy::expect_used, reason = "documented panic: a change names a known namespace")]

@@ -31,6 +31,7 @@ impl Table {
         }
         self.check_deadlines()?;
         self.check_history()?;
+        agree(self.kept_tickets.is_consistent(), || format!("{:?}", self.kept_tickets))?;
         let ends: BTreeSet<_> = self.waiters.values().map(|w| (w.until, w.ticket)).collect();
         agree(ends == self.wait_ends, || format!("{ends:?} end, not {:?}", self.wait_ends))
     }

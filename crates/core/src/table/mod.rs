@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod history;
+mod kept_tickets;
 mod process;
 mod record;
 mod recovery;
@@ -26,6 +27,8 @@ use crate::token::FencingToken;
 pub use check::Inconsistency;
 pub(crate) use check::agree;
 pub(crate) use history::History;
+use kept_tickets::KeptTickets;
+pub(crate) use kept_tickets::Request;
 pub use recovery::{Recovery, Violation};
 pub(crate) use releases::Releases;
 
@@ -64,6 +67,7 @@ pub struct Table {
     waiters: BTreeMap<Ticket, Waiter>,
     wait_ends: BTreeSet<(Mono, Ticket)>,
     last_ticket: Ticket,
+    kept_tickets: KeptTickets,
     last_token: FencingToken,
     releases: Releases,
     /// Processes that lost something, the longest ago first.
@@ -97,6 +101,7 @@ impl Table {
             waiters: BTreeMap::new(),
             wait_ends: BTreeSet::new(),
             last_ticket: Ticket::default(),
+            kept_tickets: KeptTickets::default(),
             last_token: FencingToken::default(),
             releases: Releases::default(),
             losers: VecDeque::new(),
@@ -183,6 +188,11 @@ impl Table {
 
     pub(crate) fn next_ticket(&self) -> Ticket {
         Ticket(self.last_ticket.0 + 1)
+    }
+
+    /// The ticket of an earlier wait of the same request, if it is kept still.
+    pub(crate) fn kept_ticket(&self, request: &Request, now: Mono) -> Option<Ticket> {
+        self.kept_tickets.find(request, now)
     }
 
     pub(crate) fn waiter(&self, ticket: Ticket) -> Option<&Waiter> {

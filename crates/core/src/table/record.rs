@@ -51,7 +51,8 @@ impl Table {
             }
             Change::Confirmed(_)
             | Change::Queued(_)
-            | Change::WentAway { .. }
+            | Change::WaitEnded { .. }
+            | Change::TicketUsed(_)
             | Change::LeftLine { .. }
             | Change::LossesTold { .. } => {}
             Change::ReleaseRemembered { hold, idempotency_key, number } => {

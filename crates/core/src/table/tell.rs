@@ -3,9 +3,10 @@
 use super::Table;
 use crate::change::Change;
 use crate::command::HoldKey;
-use crate::event::{Event, EventKind, Party};
+use crate::decide::position;
+use crate::event::{Event, EventKind, Leaving, Party};
 use crate::id::{LockId, Namespace, Note};
-use crate::line::{Purpose, Waiter};
+use crate::line::{Ticket, Waiter};
 use crate::lock::Hold;
 use crate::time::Now;
 
@@ -46,22 +47,27 @@ impl Table {
             Change::Queued(waiter) if self.waiter(waiter.ticket).is_some() => {}
             Change::Queued(waiter) => {
                 for (hold, party) in parties(waiter) {
-                    let position = self.last_position(waiter, &hold);
+                    let lock = self.lock(&hold.namespace, &hold.lock_id);
+                    let position = lock.map_or(1, |lock| position(lock, waiter));
                     let kind = EventKind::Queued { waiter: party, position };
                     tell(&hold.namespace, &hold.lock_id, kind);
                 }
             }
             Change::LeftLine { why: None, .. } => {}
             Change::LeftLine { ticket, why: Some(why) } => {
-                for (hold, party) in self.waiter(*ticket).into_iter().flat_map(parties) {
-                    let kind = EventKind::LeftLine { waiter: party, why: *why };
+                self.left_queue(*ticket, *why).for_each(|(hold, kind)| {
                     tell(&hold.namespace, &hold.lock_id, kind);
-                }
+                });
+            }
+            Change::WaitEnded { ticket, .. } => {
+                self.left_queue(*ticket, Leaving::TimedOut).for_each(|(hold, kind)| {
+                    tell(&hold.namespace, &hold.lock_id, kind);
+                });
             }
             Change::Confirmed(_)
             | Change::PastDropped { .. }
             | Change::PastRead { .. }
-            | Change::WentAway { .. }
+            | Change::TicketUsed(_)
             | Change::LossesTold { .. }
             | Change::ReleaseRemembered { .. }
             | Change::ReleaseForgotten(_)
@@ -76,15 +82,14 @@ impl Table {
         self.lock(&hold.namespace, &hold.lock_id)?.hold_of(hold)
     }
 
-    /// The place that a new waiter will have: an upgrader goes first, everybody else goes last.
-    fn last_position(&self, waiter: &Waiter, hold: &HoldKey) -> usize {
-        match waiter.purpose {
-            Purpose::Upgrade => 1,
-            Purpose::Acquire => {
-                let lock = self.lock(&hold.namespace, &hold.lock_id);
-                1 + lock.map_or(0, |lock| lock.waiter_count())
-            }
-        }
+    /// A waiter leaves the queue of each lock that it waits for.
+    fn left_queue(
+        &self,
+        ticket: Ticket,
+        why: Leaving,
+    ) -> impl Iterator<Item = (HoldKey, EventKind)> {
+        let parties = self.waiter(ticket).into_iter().flat_map(parties);
+        parties.map(move |(hold, party)| (hold, EventKind::LeftLine { waiter: party, why }))
     }
 }
 

@@ -22,7 +22,7 @@ impl Queue {
         }
         let asked = self.needs(asking, wants, place.unwrap_or(Number::MAX), is_upgrade);
         let needs_of = |process: Process| -> Vec<Need> {
-            let own = self.waiters.iter().filter(|w| w.process == process && w.is_here);
+            let own = self.waiters.iter().filter(|w| w.process == process);
             match process == asking {
                 true => asked.clone(),
                 false => own

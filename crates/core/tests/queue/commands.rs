@@ -33,7 +33,8 @@ impl Queue {
         if own.is_some_and(|waiter| !same(waiter)) {
             return Verdict::AlreadyWaiting;
         }
-        let place = own.map(|waiter| waiter.number);
+        let queued = own.map(|waiter| waiter.number);
+        let place = queued.or_else(|| self.kept_number(*process, wants, false));
         let mut after = self.clone();
         for (name, _) in wants {
             create.map(|kind| after.create(*name, kind));
@@ -41,6 +42,7 @@ impl Queue {
         let number = place.unwrap_or(Number::MAX);
         if wants.iter().all(|want| after.can_take(*want, number)) {
             after.take_out(number);
+            after.use_up(number);
             after.grant(*process, wants, *timeout_secs);
             after.serve();
             *self = after;
@@ -66,29 +68,22 @@ impl Queue {
             return Verdict::Deadlock;
         }
         let until_ms = self.now_ms + wait_ms;
-        if let Some(number) = place {
-            for waiter in self.waiters.iter_mut().filter(|waiter| waiter.number == number) {
-                (waiter.is_here, waiter.until_ms) = (true, until_ms);
-                waiter.timeout_secs = timeout_secs;
-            }
-            return Verdict::Waits(number);
+        let queued = self.waiters.iter_mut().find(|waiter| Some(waiter.number) == place);
+        if let Some(waiter) = queued {
+            (waiter.until_ms, waiter.timeout_secs) = (until_ms, timeout_secs);
+            return Verdict::Waits(waiter.number);
         }
         let in_line = |name| self.waiters.iter().filter(|waiter| waiter.wants(name)).count();
         let full = |want: &(Name, Mode)| in_line(want.0) >= self.limits.max_waiters_per_lock;
         if wants.iter().any(full) || self.waiters.len() >= self.limits.max_waiters {
             return Verdict::TooManyWaiters;
         }
-        self.last_number += 1;
-        let number = self.last_number;
-        self.waiters.push(Waiter {
-            number,
-            process,
-            wants,
-            is_upgrade,
-            is_here: true,
-            until_ms,
-            timeout_secs,
-        });
+        let number = place.unwrap_or(self.last_number + 1);
+        self.last_number = self.last_number.max(number);
+        self.use_up(number);
+        let waiter = Waiter { number, process, wants, is_upgrade, until_ms, timeout_secs };
+        let at = self.waiters.partition_point(|before| before.number < number);
+        self.waiters.insert(at, waiter);
         Verdict::Waits(number)
     }
 
@@ -104,9 +99,11 @@ impl Queue {
         if upgrader.is_some_and(|waiter| waiter.process != process) {
             return Verdict::Deadlock;
         }
-        let place = upgrader.map(|waiter| waiter.number);
+        let queued = upgrader.map(|waiter| waiter.number);
+        let place = queued.or_else(|| self.kept_number(process, &request.wants, true));
         if self.holders(name, Mode::Read) == [process] {
             self.take_out(place.unwrap_or(Number::MAX));
+            self.use_up(place.unwrap_or(Number::MAX));
             self.end(process, name, Mode::Read);
             self.grant(process, &request.wants, request.timeout_secs);
             self.serve();
@@ -196,6 +193,7 @@ impl Queue {
     /// Lines are gone, and every hold starts its full timeout anew.
     pub(crate) fn restart(&mut self) {
         self.waiters.clear();
+        self.kept.clear();
         self.told.clear();
         let now_ms = self.now_ms;
         for hold in &mut self.holds {

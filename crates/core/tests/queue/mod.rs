@@ -62,7 +62,6 @@ pub(crate) struct Waiter {
     pub(crate) process: Process,
     pub(crate) wants: Wants,
     pub(crate) is_upgrade: bool,
-    pub(crate) is_here: bool,
     pub(crate) until_ms: u64,
     timeout_secs: u32,
 }
@@ -91,8 +90,11 @@ pub(crate) struct Queue {
     pub(crate) locks: Vec<Lock>,
     /// In the order in which they were granted.
     pub(crate) holds: Vec<Hold>,
-    /// In the order of their numbers.
+    /// In the order of their numbers. Each has a client that is present.
     pub(crate) waiters: Vec<Waiter>,
+    /// Those whose wait timed out, and until when the same request gets their number again. They are
+    /// in no queue.
+    kept: Vec<(Waiter, u64)>,
     last_number: Number,
     /// Waits that have ended since this was looked at, and how.
     pub(crate) told: Vec<(Number, Verdict)>,
@@ -106,6 +108,7 @@ impl Queue {
             locks: Vec::new(),
             holds: Vec::new(),
             waiters: Vec::new(),
+            kept: Vec::new(),
             last_number: 0,
             told: Vec::new(),
         }
@@ -178,9 +181,23 @@ impl Queue {
     }
 
     fn tell(&mut self, waiter: &Waiter, verdict: Verdict) {
-        if waiter.is_here {
-            self.told.push((waiter.number, verdict));
-        }
+        self.told.push((waiter.number, verdict));
+    }
+
+    /// The number that the same request had when its wait timed out a moment ago.
+    fn kept_number(&self, process: Process, wants: &Wants, is_upgrade: bool) -> Option<Number> {
+        let is_same = |(waiter, until_ms): &&(Waiter, u64)| {
+            waiter.process == process
+                && waiter.is_upgrade == is_upgrade
+                && waiter.wants.len() == wants.len()
+                && waiter.wants.iter().all(|want| wants.contains(want))
+                && self.now_ms < *until_ms
+        };
+        self.kept.iter().rev().find(is_same).map(|(waiter, _)| waiter.number)
+    }
+
+    fn use_up(&mut self, number: Number) {
+        self.kept.retain(|(waiter, _)| waiter.number != number);
     }
 
     /// Serves whoever can be served, the earliest first, until nobody can.
@@ -192,11 +209,8 @@ impl Queue {
             true => queue.holders(waiter.wants[0].0, Mode::Read) == [waiter.process],
             false => waiter.wants.iter().all(|want| queue.can_take(*want, waiter.number)),
         };
-        while let Some(waiter) = self
-            .waiters
-            .iter()
-            .find(|waiter| lapsed(self, waiter) || (waiter.is_here && ready(self, waiter)))
-            .cloned()
+        while let Some(waiter) =
+            self.waiters.iter().find(|waiter| lapsed(self, waiter) || ready(self, waiter)).cloned()
         {
             self.take_out(waiter.number);
             if lapsed(self, &waiter) {
@@ -239,15 +253,7 @@ impl Queue {
     fn end_wait(&mut self, ended: &Waiter) {
         self.tell(ended, Verdict::WaitTimedOut);
         let grace_ms = u64::try_from(GRACE.as_millis()).unwrap();
-        let until_ms = self.now_ms + grace_ms;
-        match ended.is_here {
-            false => self.take_out(ended.number),
-            true => {
-                for waiter in self.waiters.iter_mut().filter(|w| w.number == ended.number) {
-                    waiter.is_here = false;
-                    waiter.until_ms = until_ms;
-                }
-            }
-        }
+        self.take_out(ended.number);
+        self.kept.push((ended.clone(), self.now_ms + grace_ms));
     }
 }

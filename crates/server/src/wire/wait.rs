@@ -27,8 +27,7 @@ pub(crate) struct Wait<'a> {
     /// Its place in line; 1 is next.
     #[schema(minimum = 1)]
     position: usize,
-    /// How long the request still waits, in milliseconds. Once its wait is over, how long its place is
-    /// still kept.
+    /// How long the request still waits, in milliseconds.
     remaining_ms: u64,
     /// What the waiter says about itself; null if nothing.
     #[schema(max_length = 256)]

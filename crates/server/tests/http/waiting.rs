@@ -113,11 +113,10 @@ fn a_wait_that_ends_without_a_grant_tells_the_place_and_who_is_in_the_way() {
     assert_eq!(problem["blockers"], blockers);
     assert_eq!(problem["lock"]["current_state"], "WRITE");
 
-    // The place is kept for a moment: whoever came meanwhile is behind it.
+    // The order is kept for a moment: a client that came meanwhile is behind.
     let third = service.begin("PUT", &waiting("read", "third"));
-    service.waits(3);
+    service.waits(2);
     let second = service.begin("PUT", &waiting("read", "second"));
-    sleep(Duration::from_millis(100));
     let waits = json!(service.waits(3));
     assert_eq!(names(&waits, "process_id"), ["first", "second", "third"]);
     service.call("DELETE", &hold("write", "holder")).ok(200);
@@ -243,33 +242,51 @@ fn writers_who_share_come_in_together_too() {
     assert_eq!(service.call("GET", LOCK).ok(200)["write_process_count"], 3);
 }
 
-/// A lock whose place is kept for somebody who is away is free and yet not to be had.
+/// The story: a wait that timed out kept the lock for two seconds. With clients that gave up at least that
+/// often, a free lock was given to no client for ever: 30 times `wait_timed_out` on a lock that was free.
 #[test]
-fn i6_nobody_overtakes_one_who_may_come_back() {
+fn a_free_lock_is_granted_however_many_clients_have_given_up() {
+    let service = Service::start();
+    service.create("report", true);
+    service.call("PUT", &format!("{}?timeout=2", hold("write", "holder"))).ok(200);
+    let clients: Vec<_> = (0..12)
+        .map(|n| {
+            let target = format!("{}?wait_seconds=1&timeout=1", hold("write", &format!("c{n}")));
+            let client = service.begin("PUT", &target);
+            sleep(Duration::from_millis(400));
+            client
+        })
+        .collect();
+    let granted = clients.into_iter().map(|client| client.join().unwrap().status);
+    let granted = granted.filter(|status| *status == 200).count();
+    // Holds of one second each, over the three seconds that are left.
+    assert!(granted >= 2, "{granted} grants");
+}
+
+/// A wait that timed out keeps the order of its client, never the lock.
+#[test]
+fn i6_a_client_that_comes_back_in_time_is_before_those_that_came_after_it() {
     let service = taken();
     let target = format!("{}?wait_seconds=1", hold("write", "away"));
     service.call("PUT", &target).refusal(409, "wait_timed_out");
-    service.call("DELETE", &hold("write", "holder")).ok(200);
-    let problem = service.call("PUT", &hold("read", "late")).refusal(409, "held");
-    assert_eq!(problem["lock"]["current_state"], "FREE");
-    assert_eq!(problem["lock"]["waiter_count"], 1);
-    let late = service.begin("PUT", &waiting("read", "late"));
+    let later = service.begin("PUT", &waiting("write", "later"));
+    service.waits(1);
+    let back = service.begin("PUT", &waiting("write", "away"));
     service.waits(2);
-    service.call("PUT", &target).ok(200);
+    service.call("DELETE", &hold("write", "holder")).ok(200);
+    back.join().unwrap().ok(200);
     service.call("DELETE", &hold("write", "away")).ok(200);
-    late.join().unwrap().ok(200);
+    later.join().unwrap().ok(200);
 }
 
 #[test]
-fn a_place_that_nobody_comes_back_to_is_given_up() {
+fn a_client_that_has_gone_does_not_keep_the_lock() {
     let service = taken();
     let target = format!("{}?wait_seconds=1", hold("write", "away"));
     service.call("PUT", &target).refusal(409, "wait_timed_out");
-    let told = Instant::now();
+    assert_eq!(service.call("GET", LOCK).ok(200)["waiter_count"], 0);
     service.call("DELETE", &hold("write", "holder")).ok(200);
-    service.call("PUT", &waiting("write", "next")).ok(200);
-    let took = told.elapsed();
-    assert!(took > Duration::from_millis(1_500) && took < Duration::from_secs(4), "{took:?}");
+    service.call("PUT", &hold("write", "next")).ok(200);
 }
 
 #[test]
