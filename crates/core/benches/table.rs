@@ -14,7 +14,7 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use leasehold_core::{
     Acquire, Command, Detail, Effects, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Namespace,
-    NewLock, Now, Outcome, ProcessId, Quotas, Table, Terms, Ticket, TimeoutSecs, Want,
+    NewLock, Now, Origin, Outcome, ProcessId, Quotas, Table, Terms, Ticket, TimeoutSecs, Want,
 };
 
 /// Step from one lock to the next that is used: a prime, so that a walk leaves no lock out and each
@@ -53,20 +53,19 @@ fn acquire(hold: HoldKey, secs: u32) -> Command {
 
 fn acquire_or_wait(hold: HoldKey, secs: u32, wait: Duration) -> Command {
     let HoldKey { namespace, lock_id, mode, process_id } = hold;
-    let terms =
-        Terms { timeout: timeout(secs), note: None, idempotency_key: None, detail: Detail::Own };
+    let terms = Terms { timeout: timeout(secs), note: None, detail: Detail::Own };
     let wants = vec![Want { lock_id, mode, create_if_missing: None }];
     let quotas = Quotas::default();
     Command::Acquire(Acquire { namespace, process_id, wants, terms, wait, quotas })
 }
 
 fn release(hold: HoldKey) -> Command {
-    Command::Release { hold, token: None, idempotency_key: None, detail: Detail::Own, by: None }
+    Command::Release { hold, token: None, detail: Detail::Own }
 }
 
 fn execute(table: &mut Table, now: Now, command: &Command) -> Effects {
     let mut effects = Effects::default();
-    let outcome = table.execute(now, command, &mut effects);
+    let outcome = table.execute(now, &Origin::default(), command, &mut effects);
     black_box(&outcome);
     assert!(matches!(outcome, Outcome::Done(Ok(_))), "a bench command is granted: {outcome:?}");
     effects
@@ -74,9 +73,9 @@ fn execute(table: &mut Table, now: Now, command: &Command) -> Effects {
 
 /// Stands in line.
 fn queue(table: &mut Table, command: &Command) -> Ticket {
-    match table.execute(Now::default(), command, &mut Effects::default()) {
+    match table.execute(Now::default(), &Origin::default(), command, &mut Effects::default()) {
         Outcome::Waiting(ticket) => ticket,
-        Outcome::Done(answer) => panic!("a bench waiter waits: {answer:?}"),
+        other => panic!("a bench waiter waits: {other:?}"),
     }
 }
 

@@ -6,6 +6,8 @@ use crate::history::PastHold;
 use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::{ApiKey, KeyLimits};
 use crate::line::{Ticket, Waiter};
+use crate::origin::RequestId;
+use crate::requests::RequestResult;
 use crate::time::{Mono, TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
@@ -20,6 +22,17 @@ pub enum EndCause {
     Forced,
     /// Its holder turned it into one of the other mode.
     Converted,
+}
+
+/// Which holds a reply has shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// Those of a lock.
+    Lock(LockId),
+    /// Those of a process.
+    Process(ProcessId),
+    /// All of the namespace.
+    All,
 }
 
 /// One step of the table's history.
@@ -39,6 +52,22 @@ pub enum Change {
         created_at: Wall,
         /// When a hold of it was last granted or ended.
         updated_at: Wall,
+        /// For a request that waits: the lock has a row only once a process holds it.
+        is_provisional: bool,
+    },
+    /// A provisional lock was asked for by name: it stays.
+    LockKept {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its name.
+        lock_id: LockId,
+    },
+    /// A lock is being deleted in steps: no process gets a hold of it any more.
+    LockClosed {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its name.
+        lock_id: LockId,
     },
     /// A lock without holds and waiters is gone.
     LockDeleted {
@@ -46,6 +75,8 @@ pub enum Change {
         namespace: Namespace,
         /// Its name.
         lock_id: LockId,
+        /// Whether a row says that there is such a lock.
+        has_row: bool,
     },
     /// A process got a hold.
     Granted {
@@ -67,6 +98,8 @@ pub enum Change {
         note: Option<Note>,
         /// The mark of the request that took it.
         idempotency_key: Option<IdempotencyKey>,
+        /// The API key that took it, if any.
+        acquired_by: Option<KeyId>,
         /// Whether its process may have heard of it already.
         is_confirmed: bool,
     },
@@ -86,6 +119,15 @@ pub enum Change {
     },
     /// The process is known to have heard of its hold.
     Confirmed(HoldKey),
+    /// Holds were shown to clients that may be their holders.
+    HoldsShown {
+        /// The namespace.
+        namespace: Namespace,
+        /// Whose holds.
+        of: Shown,
+        /// Up to this token.
+        up_to: FencingToken,
+    },
     /// A hold is over.
     Ended {
         /// The hold.
@@ -149,13 +191,36 @@ pub enum Change {
         /// Why; `None` if it gets what it waited for, which follows.
         why: Option<Leaving>,
     },
-    /// A process was told which holds it has lost.
+    /// A process was told which holds it has lost. It is told again until it acknowledges them, or until
+    /// then.
     LossesTold {
         /// The process's namespace.
         namespace: Namespace,
         /// The process.
         process_id: ProcessId,
+        /// When the first telling counts as heard.
+        until: Mono,
     },
+    /// A process has acknowledged that it lost the holds with these tokens.
+    LossesAcknowledged {
+        /// The process's namespace.
+        namespace: Namespace,
+        /// The process.
+        process_id: ProcessId,
+        /// The tokens that the holds had.
+        tokens: Vec<FencingToken>,
+    },
+    /// A request that may be sent again was carried out.
+    RequestRemembered {
+        /// What it is known by.
+        id: RequestId,
+        /// A digest of what it asked for, if that is known.
+        digest: Option<u64>,
+        /// What came of it.
+        result: Box<RequestResult>,
+    },
+    /// The request that took this hold never had an answer: it counts as not carried out.
+    RequestForgotten(HoldKey),
     /// Tokens up to here have been given out: read back in recovery.
     SequenceAdvanced(FencingToken),
     /// An API key was admitted.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
+use crate::id::{KeyId, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::{ApiKey, LimitsPatch, Quotas};
 use crate::reply::LockState;
 use crate::time::TimeoutSecs;
@@ -106,6 +106,20 @@ pub struct Acquire {
     pub quotas: Quotas,
 }
 
+impl Acquire {
+    /// The holds that it asks for, in the order in which it names them.
+    #[must_use]
+    pub fn holds(&self) -> Vec<HoldKey> {
+        let hold = |want: &Want| HoldKey {
+            namespace: self.namespace.clone(),
+            lock_id: want.lock_id.clone(),
+            mode: want.mode,
+            process_id: self.process_id.clone(),
+        };
+        self.wants.iter().map(hold).collect()
+    }
+}
+
 /// On what terms holds are asked for and granted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Terms {
@@ -113,8 +127,6 @@ pub struct Terms {
     pub timeout: TimeoutSecs,
     /// Kept with the holds and shown to people.
     pub note: Option<Note>,
-    /// The same key by the same process gets the same grant again while it lasts.
-    pub idempotency_key: Option<IdempotencyKey>,
     /// How much the reply shows.
     pub detail: Detail,
 }
@@ -170,8 +182,8 @@ pub enum Command {
         lock_id: LockId,
         /// End its holds and turn its waiters away first.
         force: bool,
-        /// The API key that asks for it, for the history of the holds that end.
-        by: Option<KeyId>,
+        /// Whether an earlier step has begun it: see [`crate::Outcome::Continues`].
+        is_begun: bool,
     },
     /// Take holds, standing in line if need be.
     Acquire(Acquire),
@@ -192,13 +204,8 @@ pub enum Command {
         hold: HoldKey,
         /// Only if the hold has this token.
         token: Option<FencingToken>,
-        /// The same key by the same process for the same hold gets the same answer again, as long as it
-        /// is remembered, and does not end a hold that the process took since.
-        idempotency_key: Option<IdempotencyKey>,
         /// How much the reply shows.
         detail: Detail,
-        /// The API key that asks for it, for the history.
-        by: Option<KeyId>,
     },
     /// Turn a writer into a reader, at once, with a new token.
     Downgrade {
@@ -233,6 +240,10 @@ pub enum Command {
         process_id: ProcessId,
         /// How long the holds last from now; `None` for the length that each has.
         timeout: Option<TimeoutSecs>,
+        /// Lost holds, by their tokens, that the client has heard of: they are not told again.
+        acknowledged: Vec<FencingToken>,
+        /// What earlier steps left.
+        rest: Option<Rest>,
     },
     /// Give back all that a process holds.
     ReleaseProcess {
@@ -240,8 +251,8 @@ pub enum Command {
         namespace: Namespace,
         /// The process.
         process_id: ProcessId,
-        /// The API key that asks for it, for the history.
-        by: Option<KeyId>,
+        /// What earlier steps left.
+        rest: Option<Rest>,
     },
     /// Look at the past holds of a lock's name, the newest first.
     GetHistory {
@@ -275,11 +286,84 @@ pub enum Command {
         /// The limits that change.
         patch: LimitsPatch,
     },
-    /// Shut an API key out.
+    /// Shut an API key out, and end its waits.
     RevokeKey {
         /// The key's public name.
         key_id: KeyId,
         /// Only if the key belongs to this namespace; `None` for any.
         namespace: Option<Namespace>,
+        /// End the holds that it took, too.
+        end_holds: bool,
+        /// What earlier steps left.
+        rest: Option<Box<RestOfKey>>,
     },
+}
+
+/// What is left of a command for all holds of a process, after some of its steps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rest {
+    /// Holds that were granted later are none of its business.
+    pub up_to: FencingToken,
+    /// The holds up to this one are done.
+    pub after: (LockId, Mode),
+}
+
+/// What is left of ending the holds of a key, after some of its steps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RestOfKey {
+    /// The key, which is in the table no longer.
+    pub key: ApiKey,
+    /// The holds of the namespace up to this one, by process, are done.
+    pub after: Option<(ProcessId, LockId, Mode)>,
+}
+
+impl Command {
+    /// Whether it is the rest of one that has been carried out in part.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        match self {
+            Self::DeleteLock { is_begun, .. } => *is_begun,
+            Self::RefreshProcess { rest, .. } | Self::ReleaseProcess { rest, .. } => rest.is_some(),
+            Self::RevokeKey { rest, .. } => rest.is_some(),
+            Self::CreateLock { .. }
+            | Self::GetLock { .. }
+            | Self::ListLocks(_)
+            | Self::Acquire(_)
+            | Self::Refresh { .. }
+            | Self::Release { .. }
+            | Self::Downgrade { .. }
+            | Self::Upgrade { .. }
+            | Self::GetProcess { .. }
+            | Self::GetHistory { .. }
+            | Self::GetWaits { .. }
+            | Self::CreateKey(_)
+            | Self::ListKeys { .. }
+            | Self::LimitKey { .. } => false,
+        }
+    }
+
+    /// The process that the command is made for, if it is.
+    #[must_use]
+    pub fn process(&self) -> Option<(&Namespace, &ProcessId)> {
+        match self {
+            Self::Acquire(acquire) => Some((&acquire.namespace, &acquire.process_id)),
+            Self::Refresh { hold, .. }
+            | Self::Release { hold, .. }
+            | Self::Downgrade { hold, .. }
+            | Self::Upgrade { hold, .. } => Some((&hold.namespace, &hold.process_id)),
+            Self::GetProcess { namespace, process_id }
+            | Self::RefreshProcess { namespace, process_id, .. }
+            | Self::ReleaseProcess { namespace, process_id, .. } => Some((namespace, process_id)),
+            Self::CreateLock { .. }
+            | Self::GetLock { .. }
+            | Self::ListLocks(_)
+            | Self::DeleteLock { .. }
+            | Self::GetHistory { .. }
+            | Self::GetWaits { .. }
+            | Self::CreateKey(_)
+            | Self::ListKeys { .. }
+            | Self::LimitKey { .. }
+            | Self::RevokeKey { .. } => None,
+        }
+    }
 }

@@ -88,10 +88,12 @@ pub enum EventKind {
 pub enum Leaving {
     /// Its caller is gone, or was turned away.
     HungUp,
-    /// Its wait ended, and nobody came back to its place.
+    /// Its wait timed out.
     TimedOut,
     /// It lost the hold that it was to upgrade.
     LostHold,
     /// The lock was broken.
     LockDeleted,
+    /// The API key that it waited with was revoked.
+    KeyRevoked,
 }

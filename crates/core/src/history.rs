@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::change::EndCause;
 use crate::command::Mode;
-use crate::id::{KeyId, Note, ProcessId};
+use crate::id::{IdempotencyKey, KeyId, Note, ProcessId};
 use crate::time::Wall;
 use crate::token::FencingToken;
 
@@ -29,6 +29,8 @@ pub struct PastHold {
     pub by: Option<KeyId>,
     /// What its holder said about it.
     pub note: Option<Note>,
+    /// The mark of the request that took it.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl PastHold {

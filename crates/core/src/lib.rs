@@ -31,15 +31,18 @@ mod key;
 mod limits;
 mod line;
 mod lock;
+mod origin;
 mod reply;
+mod requests;
 mod row;
 mod table;
 mod time;
 mod token;
 
-pub use change::{Change, EndCause};
+pub use change::{Change, EndCause, Shown};
 pub use command::{
-    Acquire, Command, Detail, HoldKey, ListLocks, LockKind, MAX_WANTS, Mode, NewLock, Terms, Want,
+    Acquire, Command, Detail, HoldKey, ListLocks, LockKind, MAX_WANTS, Mode, NewLock, Rest,
+    RestOfKey, Terms, Want,
 };
 pub use deadlines::Deadlines;
 pub use decide::{Answer, Decision, Verdict};
@@ -54,12 +57,14 @@ pub use key::{
     ApiKey, KeyHash, KeyLimits, LimitsError, LimitsPatch, MAX_LABEL_BYTES, MAX_RATE, Quotas, Rate,
     Role,
 };
-pub use limits::{GRACE, Limits, MAX_LOSERS, MAX_LOST_HOLDS};
+pub use limits::{GRACE, LOSSES_TOLD_FOR, Limits, MAX_LOSERS, MAX_LOST_HOLDS};
 pub use line::{Purpose, Ticket, Waiter};
+pub use origin::{Origin, RequestClient, RequestId, RequestMark, RequestVerb};
 pub use reply::{
     Blocker, CycleStep, Grant, HoldView, LockState, LockView, LostHold, Outcome, ProcessHold,
     Quota, Refusal, Reply, WaitView,
 };
+pub use requests::RequestResult;
 pub use row::{Batch, Row, RowKey, RowWrite};
 pub use table::{Inconsistency, Occupancy, Recovery, Table, Violation};
 pub use time::{Mono, Now, TimeoutSecs, Wall};

@@ -15,6 +15,10 @@ pub const MAX_LOST_HOLDS: usize = 100;
 /// (I7).
 pub const MAX_LOSERS: usize = 10_000;
 
+/// How long a loss is told again and again, from when it was told first, unless the client acknowledges
+/// it: the answer that told it may not have arrived.
+pub const LOSSES_TOLD_FOR: Duration = Duration::from_secs(600);
+
 /// Bounds that a command can run into; each has its own refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -30,7 +34,8 @@ pub struct Limits {
     pub max_waiters_per_namespace: usize,
     /// Requests in line in all.
     pub max_waiters: usize,
-    /// Releases that are remembered by their idempotency keys, in all; the oldest are forgotten first.
+    /// Requests that are remembered by their idempotency keys, in all, and as many releases in rows; the
+    /// oldest are forgotten first.
     pub max_remembered_releases: usize,
     /// Past holds that are kept for one lock's name; zero to keep none at all.
     pub max_history_per_lock: usize,

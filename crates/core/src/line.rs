@@ -2,7 +2,8 @@
 //! whose request broke off asks again.
 
 use crate::command::{HoldKey, Mode, Terms};
-use crate::id::{LockId, Namespace, ProcessId};
+use crate::id::{KeyId, LockId, Namespace, ProcessId};
+use crate::origin::RequestMark;
 use crate::time::Mono;
 
 /// A place in line. Tickets only grow; in every line the lowest is served first (I6).
@@ -33,6 +34,10 @@ pub struct Waiter {
     pub wants: Vec<(LockId, Mode)>,
     /// On what terms.
     pub terms: Terms,
+    /// The API key that the request was made with, if any.
+    pub key_id: Option<KeyId>,
+    /// How the request is known when it is sent again, if it may be.
+    pub mark: Option<RequestMark>,
     /// When its wait ends.
     pub until: Mono,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::command::{HoldKey, LockKind, Mode};
 use crate::history::Past;
-use crate::id::{IdempotencyKey, LockId, LockUid, Note, ProcessId};
+use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Note, ProcessId};
 use crate::line::Ticket;
 use crate::reply::{HoldView, LockState, LockView};
 use crate::time::{Mono, Now, TimeoutSecs, Wall};
@@ -22,6 +22,8 @@ pub(crate) struct Hold {
     pub(crate) promised: Mono,
     pub(crate) note: Option<Note>,
     pub(crate) idempotency_key: Option<IdempotencyKey>,
+    /// The API key that took it, if any.
+    pub(crate) acquired_by: Option<KeyId>,
     /// Its process is known to have heard of it, or had a hold of the lock before: it is not given back
     /// when the caller that it was granted to turns out to be gone.
     pub(crate) is_confirmed: bool,
@@ -78,6 +80,13 @@ pub(crate) struct Lock {
     pub(crate) kind: LockKind,
     pub(crate) created_at: Wall,
     pub(crate) updated_at: Wall,
+    /// It was made by a request that waits for it, and no process has held it yet: it has no row, and it
+    /// goes when the last such request goes.
+    pub(crate) is_provisional: bool,
+    /// It is being deleted, in steps: no process gets a hold of it any more.
+    pub(crate) is_closing: bool,
+    /// Holds with tokens up to this one were shown to clients that may be their holders.
+    pub(crate) shown_up_to: FencingToken,
     pub(crate) readers: BTreeMap<ProcessId, Hold>,
     pub(crate) writers: BTreeMap<ProcessId, Hold>,
     /// Boxed, because most locks have none most of the time.
@@ -90,7 +99,19 @@ impl Lock {
     /// One that nobody holds.
     pub(crate) fn new(uid: LockUid, kind: LockKind, created_at: Wall, updated_at: Wall) -> Self {
         let (readers, writers) = (BTreeMap::new(), BTreeMap::new());
-        Self { uid, kind, created_at, updated_at, readers, writers, line: None, past: None }
+        Self {
+            uid,
+            kind,
+            created_at,
+            updated_at,
+            is_provisional: false,
+            is_closing: false,
+            shown_up_to: FencingToken::default(),
+            readers,
+            writers,
+            line: None,
+            past: None,
+        }
     }
 
     pub(crate) fn state(&self) -> LockState {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::change::EndCause;
-use crate::command::{HoldKey, LockKind, Mode};
+use crate::command::{Command, HoldKey, LockKind, Mode};
 use crate::history::PastHold;
-use crate::id::{LockId, LockUid, Namespace, Note, ProcessId};
+use crate::id::{IdempotencyKey, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::{ApiKey, LimitsError};
 use crate::time::{Mono, TimeoutSecs, Wall};
 use crate::token::FencingToken;
@@ -156,6 +156,14 @@ pub enum Outcome {
     Done(Result<Reply, Refusal>),
     /// The caller stands in line; [`crate::Effects::settled`] will name the ticket.
     Waiting(crate::line::Ticket),
+    /// The command is carried out in part. The rest is for a later batch, and only then has the caller its
+    /// answer: all parts, one after another.
+    Continues {
+        /// The rest. It is not refused any more; if there is nothing left to do, the parts are the answer.
+        next: Box<Command>,
+        /// What this step adds to the answer.
+        part: Box<Reply>,
+    },
 }
 
 /// A granted request.
@@ -194,6 +202,24 @@ pub enum Reply {
     Key(ApiKey),
     /// The keys that were asked for, by key id.
     Keys(Vec<ApiKey>),
+}
+
+impl Reply {
+    /// Adds what a later step of the same command shows.
+    pub fn extend(&mut self, part: Self) {
+        match (self, part) {
+            (Self::Lock(lock), Self::Lock(more)) => {
+                lock.readers.extend(more.readers);
+                lock.writers.extend(more.writers);
+            }
+            (Self::Process { holds, lost }, Self::Process { holds: more, lost: more_lost }) => {
+                holds.extend(more);
+                lost.extend(more_lost);
+            }
+            // All other commands take one step, or show the same at each.
+            _ => {}
+        }
+    }
 }
 
 /// What a key may have of its namespace.
@@ -366,6 +392,23 @@ pub enum Refusal {
     /// A key cannot have such limits.
     #[error(transparent)]
     BadLimits(#[from] LimitsError),
+    /// The API key that the request was made with has been revoked since.
+    #[error("the API key of this request has been revoked")]
+    KeyRevoked,
+    /// The lock is being deleted, in steps: its last holds are about to end.
+    #[error("the lock {:?} is being deleted", .0.as_str())]
+    LockBeingDeleted(LockId),
+    /// The request was carried out before, and what it was granted is over.
+    #[error("this request was granted {} of lock {:?} with fencing token {token} before, and that hold is over; to acquire it again, send a request with another Idempotency-Key", mode_word(.hold.mode), .hold.lock_id.as_str())]
+    RequestOver {
+        /// What it held.
+        hold: HoldKey,
+        /// The token that the hold had.
+        token: FencingToken,
+    },
+    /// Another request had the same idempotency key.
+    #[error("the Idempotency-Key {:?} belongs to an earlier request that asked for something else; draw a new key for each request", .0.as_str())]
+    IdempotencyKeyReused(IdempotencyKey),
     /// No key has that id.
     #[error("there is no API key with the id {0:?}")]
     NoSuchKey(String),

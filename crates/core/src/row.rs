@@ -67,6 +67,8 @@ pub enum Row {
         note: Option<Note>,
         /// The mark of the request that took it.
         idempotency_key: Option<IdempotencyKey>,
+        /// The API key that took it, if any.
+        acquired_by: Option<KeyId>,
     },
     /// A hold was released by a request with an idempotency key, which may come twice.
     Release {

@@ -24,6 +24,7 @@ fn created(lock: &str, is_write_exclusive: bool) -> Change {
         kind: LockKind { max_writers: is_write_exclusive.then_some(1), ..LockKind::default() },
         created_at: Wall(0),
         updated_at: Wall(0),
+        is_provisional: false,
     }
 }
 
@@ -38,6 +39,7 @@ fn granted(hold: HoldKey, token: u64) -> Change {
         promised: Mono(60_000_000_000),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
         is_confirmed: false,
     }
 }

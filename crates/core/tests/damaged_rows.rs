@@ -45,6 +45,7 @@ fn hold(lock: &str, mode: Mode, process: &str, number: u64) -> Row {
         renewed_at: Wall(0),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
     }
 }
 
@@ -59,6 +60,7 @@ fn past(lock: &str, slot: u64, number: u64, token: FencingToken) -> Row {
         ended_at: Wall(1),
         cause: EndCause::Released,
         by: None,
+        idempotency_key: None,
         note: None,
     };
     Row::Past { slot, namespace, lock_id, past }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use leasehold_core::{
-    Command, Deadlines, Effects, Limits, Mode, Mono, Now, Quotas, Recovery, Row, RowKey, RowWrite,
-    Table, Wall,
+    Command, Deadlines, Effects, Limits, Mode, Mono, Now, Origin, Quotas, Recovery, Row, RowKey,
+    RowWrite, Table, Wall,
 };
 use naive::translate::{
     acquire, detail, hold_key, lock_id, namespace, new_lock, secs, see, see_history, token_of,
@@ -217,13 +217,7 @@ impl Run {
 
     fn release(&mut self, who: Who, own: bool) {
         let at = self.at;
-        let command = Command::Release {
-            hold: hold_key(who),
-            token: None,
-            idempotency_key: None,
-            detail: detail(own),
-            by: None,
-        };
+        let command = Command::Release { hold: hold_key(who), token: None, detail: detail(own) };
         if let (Verdict::Done, _) = self.run(&command, |model| model.release(at, who, own)) {
             self.witness.released(who);
         }
@@ -247,7 +241,7 @@ impl Run {
         while self.table.expire(now, 2, &mut self.effects) > 0 {}
         self.model.expire(self.at);
         self.check_decide_reads_only(command);
-        let seen = see(&self.table.execute(now, command, &mut self.effects));
+        let seen = see(&self.table.execute(now, &Origin::default(), command, &mut self.effects));
         self.table.check().unwrap();
         assert_eq!(seen, ask_model(&mut self.model), "{command:?} at {:?}", self.at);
         seen
@@ -255,8 +249,8 @@ impl Run {
 
     fn check_decide_reads_only(&self, command: &Command) {
         let before = format!("{:?}", self.table);
-        let first = format!("{:?}", self.table.decide(self.now(), command));
-        let second = format!("{:?}", self.table.decide(self.now(), command));
+        let first = format!("{:?}", self.table.decide(self.now(), &Origin::default(), command));
+        let second = format!("{:?}", self.table.decide(self.now(), &Origin::default(), command));
         assert_eq!(first, second, "the same table, time and command give the same decision");
         assert_eq!(before, format!("{:?}", self.table), "decide does not change the table");
     }
@@ -340,7 +334,8 @@ fn all_locks() -> impl Iterator<Item = (Space, Name)> {
 
 fn timeless(table: &mut Table, now: Now, space: Space, name: Name) -> Seen {
     let command = Command::GetLock { namespace: namespace(space), lock_id: lock_id(name) };
-    let (verdict, mut lock) = see(&table.execute(now, &command, &mut Effects::default()));
+    let (verdict, mut lock) =
+        see(&table.execute(now, &Origin::default(), &command, &mut Effects::default()));
     for hold in lock.iter_mut().flat_map(|lock| lock.readers.iter_mut().chain(&mut lock.writers)) {
         (hold.remaining_ms, hold.expires_wall_ms) = (0, 0);
     }
@@ -354,7 +349,7 @@ fn history(table: &mut Table, now: Now, space: Space, name: Name) -> Option<Vec<
         before: None,
         limit: 1_000,
     };
-    see_history(&table.execute(now, &command, &mut Effects::default()))
+    see_history(&table.execute(now, &Origin::default(), &command, &mut Effects::default()))
 }
 
 const SEED: u64 = 20_260_801;

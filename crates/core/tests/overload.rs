@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use leasehold_core::{
     Acquire, Command, Detail, Effects, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Mono,
-    Namespace, NewLock, Now, Outcome, ProcessId, Quotas, Refusal, Reply, Table, Terms, Ticket,
-    TimeoutSecs, Wall, Want,
+    Namespace, NewLock, Now, Origin, Outcome, ProcessId, Quotas, Refusal, Reply, Table, Terms,
+    Ticket, TimeoutSecs, Wall, Want,
 };
 
 /// How long a client keeps what it got.
@@ -77,7 +77,7 @@ impl Run {
             new: NewLock { uid: LockUid([7; 16]), kind },
             quotas: Quotas::default(),
         };
-        self.table.execute(at(0), &command, &mut self.effects);
+        self.table.execute(at(0), &Origin::default(), &command, &mut self.effects);
     }
 
     fn arrive(&mut self, ms: u64, client: u64, wants: &[(&str, Mode)]) {
@@ -93,15 +93,14 @@ impl Run {
             terms: Terms {
                 timeout: TimeoutSecs::new(10).unwrap(),
                 note: None,
-                idempotency_key: None,
                 detail: Detail::Own,
             },
             wait: Duration::from_millis(PATIENCE),
             quotas: Quotas::default(),
         });
-        match self.table.execute(at(ms), &command, &mut self.effects) {
+        match self.table.execute(at(ms), &Origin::default(), &command, &mut self.effects) {
             Outcome::Done(answer) => self.hear(ms, answer),
-            Outcome::Waiting(_) => {}
+            Outcome::Waiting(_) | Outcome::Continues { .. } => {}
         }
         self.settle(ms);
     }
@@ -110,9 +109,8 @@ impl Run {
         self.table.expire(at(ms), usize::MAX, &mut self.effects);
         self.settle(ms);
         for hold in self.ends.remove(&ms).unwrap_or_default() {
-            let (token, idempotency_key, by, detail) = (None, None, None, Detail::Own);
-            let command = Command::Release { hold, token, idempotency_key, detail, by };
-            self.table.execute(at(ms), &command, &mut self.effects);
+            let command = Command::Release { hold, token: None, detail: Detail::Own };
+            self.table.execute(at(ms), &Origin::default(), &command, &mut self.effects);
             self.settle(ms);
         }
     }

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use leasehold_core::{
-    Command, Deadlines, Detail, Effects, Limits, Mode, Mono, Now, Outcome, Quotas, Recovery,
-    Refusal, Reply, Row, RowKey, RowWrite, Table, Ticket, Wall,
+    Command, Deadlines, Detail, Effects, Limits, Mode, Mono, Now, Origin, Outcome, Quotas,
+    Recovery, Refusal, Reply, Row, RowKey, RowWrite, Table, Ticket, Wall,
 };
 use proptest::prelude::*;
 use queue::translate::{
@@ -171,21 +171,24 @@ impl Run {
             }
             Step::Release(process, want) => {
                 let (hold, detail) = (hold_key(process, want), Detail::Own);
-                let (token, idempotency_key, by) = (None, None, None);
-                let command = Command::Release { hold, token, idempotency_key, detail, by };
+                let command = Command::Release { hold, token: None, detail };
                 self.run(&command, |model| model.release(process, want));
             }
             Step::ReleaseProcess(process) => {
                 let command = Command::ReleaseProcess {
                     namespace,
                     process_id: process_id(process),
-                    by: None,
+                    rest: None,
                 };
                 self.run(&command, |model| model.release_process(process));
             }
             Step::Delete(name, force) => {
-                let command =
-                    Command::DeleteLock { namespace, lock_id: lock_id(name), force, by: None };
+                let command = Command::DeleteLock {
+                    namespace,
+                    lock_id: lock_id(name),
+                    force,
+                    is_begun: false,
+                };
                 self.run(&command, |model| model.delete(name, force));
             }
             Step::HangUp(which) => self.hang_up(which),
@@ -199,7 +202,7 @@ impl Run {
     /// Lets the table and the model answer, and compares.
     fn run(&mut self, command: &Command, ask_model: impl FnOnce(&mut Queue) -> Verdict) {
         let now = self.now();
-        let outcome = self.table.execute(now, command, &mut self.effects);
+        let outcome = self.table.execute(now, &Origin::default(), command, &mut self.effects);
         let due = ask_model(&mut self.model);
         match outcome {
             Outcome::Done(answer) => {
@@ -209,6 +212,7 @@ impl Run {
                 self.check_circle(&answer);
                 self.hear(&answer);
             }
+            Outcome::Continues { .. } => panic!("{command:?} takes one step"),
             Outcome::Waiting(ticket) => {
                 let Verdict::Waits(number) = due else { panic!("{command:?} waits, not {due:?}") };
                 self.met.returned += u32::from(!self.numbers.insert(number));
@@ -303,7 +307,8 @@ impl Run {
         let mut holds = Vec::new();
         for name in 0..NAMES {
             let command = Command::GetLock { namespace: namespace(), lock_id: lock_id(name) };
-            let outcome = self.table.execute(self.now(), &command, &mut self.effects);
+            let outcome =
+                self.table.execute(self.now(), &Origin::default(), &command, &mut self.effects);
             let Outcome::Done(Ok(Reply::Lock(lock))) = outcome else { continue };
             assert!(lock.readers.is_empty() || lock.writers.is_empty(), "I1: {lock:?}");
             for (mode, list) in [(Mode::Read, &lock.readers), (Mode::Write, &lock.writers)] {
@@ -352,7 +357,8 @@ impl Run {
     /// Who stands in which line, where, and for how long.
     fn lines(&mut self) -> Vec<(Name, usize, Process, Mode, u64)> {
         let command = Command::GetWaits { namespace: namespace() };
-        let outcome = self.table.execute(self.now(), &command, &mut self.effects);
+        let outcome =
+            self.table.execute(self.now(), &Origin::default(), &command, &mut self.effects);
         let Outcome::Done(Ok(Reply::Waits(waits))) = outcome else { panic!("{outcome:?}") };
         let entry = |wait: leasehold_core::WaitView| {
             let left_ms = u64::try_from(wait.remaining.as_millis()).unwrap();

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use leasehold_core::{Command, Limits, Mono, Refusal, Reply};
+use leasehold_core::{Command, Limits, Mono, Origin, Refusal, Reply};
 use leasehold_store::{Leader, Store};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -33,6 +33,9 @@ pub struct Settings {
     pub max_queued: usize,
     /// Commands, and expiries, that one durable batch takes at most.
     pub max_batch: usize,
+    /// Rows after which a durable batch takes no more commands: every store can commit so many within a
+    /// small part of a lease. The last command may go beyond it, by what one step of it changes.
+    pub max_batch_rows: usize,
     /// Events kept for followers that come back or lag behind; as many refreshes besides.
     pub max_buffered_events: usize,
     /// Pause before the first new try after a failure of the store; doubles up to `max_retry_pause`.
@@ -53,6 +56,7 @@ impl Default for Settings {
             leadership: Leadership::default(),
             max_queued: 16_384,
             max_batch: 1_024,
+            max_batch_rows: 4_096,
             max_buffered_events: 65_536,
             min_retry_pause: Duration::from_millis(50),
             max_retry_pause: Duration::from_secs(2),
@@ -89,10 +93,13 @@ pub enum Failure {
 pub(crate) struct Call {
     pub(crate) id: CallId,
     pub(crate) command: Command,
+    pub(crate) origin: Origin,
     pub(crate) caller: oneshot::Sender<CallOutcome>,
     /// [`KeyRing::revocations`] of the ring by which the caller was let in, if it is to be held against
     /// the present one.
     pub(crate) admitted: Option<u64>,
+    /// What earlier rounds have done of it, in the words of the answer: if any, it has begun.
+    pub(crate) parts: Vec<Reply>,
 }
 
 /// Whether what is known here is the latest, or why that is not known.
@@ -186,11 +193,19 @@ impl Engine {
     /// # Errors
     /// [`Failure`] says whether anything may have changed and whether to try again.
     pub async fn submit(&self, command: Command) -> Result<Reply, Failure> {
+        self.submit_from(Origin::default(), command).await
+    }
+
+    /// The same for a command whose origin is known.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn submit_from(&self, origin: Origin, command: Command) -> Result<Reply, Failure> {
         let (caller, outcome) = oneshot::channel();
         let id = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
         let admitted = self.pinned.as_ref().map(|keyring| keyring.revocations());
         self.calls
-            .try_send(Call { id, command, caller, admitted })
+            .try_send(Call { id, command, origin, caller, admitted, parts: Vec::new() })
             .map_err(|refused| self.why_refused(&refused))?;
         Listener { id, outcome, gone: self.gone.clone(), is_served: false }.listen().await
     }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use leasehold_core::{Command, Effects, Mono, Now, Outcome, Table};
+use leasehold_core::{Command, Effects, Mono, Now, Outcome, Refusal, Reply, Table};
 use leasehold_store::{Epoch, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -18,7 +18,7 @@ use crate::replica_state::ReplicaState;
 use crate::run::Owner;
 use crate::waiting::Waiting;
 use crate::wind_down::WindDown;
-use crate::work::{Again, Work};
+use crate::work::{Again, Step, Work};
 
 /// Longest sleep between two looks at the clock: timers stand still while the machine is suspended,
 /// deadlines do not.
@@ -67,7 +67,7 @@ impl Owner {
             }
             work.attend(&mut self.attending);
             let now = self.clock.now();
-            let mut effects = Effects::default();
+            let mut effects = Effects::of_round(self.settings.max_batch_rows);
             let asked = !work.is_empty();
             let answers = self.decide(now, &mut table, work, &mut waiting, &mut effects);
             let rests = asked || !answers.is_empty() || !effects.events.is_empty();
@@ -83,8 +83,12 @@ impl Owner {
                 self.turns.served();
             }
             attended(work);
+            work.steps_are_durable();
             // Before the answers: whoever has had one and then follows hears only of what came later.
             let events = mem::take(&mut effects.events);
+            for namespace in self.events.followed_grants(&events) {
+                table.events_shown(&namespace);
+            }
             self.gauges.published(events.len());
             self.events.publish(events);
             for Answer { caller, outcome, again: _ } in answers {
@@ -146,10 +150,7 @@ impl Owner {
         effects: &mut Effects,
     ) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(work.calls.len());
-        // Commands are decided once everything that is due has ended; if that takes more than one
-        // batch, they wait for the rounds that end it.
-        let limit = self.settings.max_batch;
-        let decided = if table.expire(now, limit, effects) < limit { work.calls.len() } else { 0 };
+        table.expire(now, self.settings.max_batch, effects);
         settle(effects, waiting, &mut answers);
         for gone in work.gone.drain(..) {
             match gone {
@@ -166,25 +167,21 @@ impl Owner {
             }
             settle(effects, waiting, &mut answers);
         }
-        let keeps_calls = self.settings.leadership.is_on_demand();
-        for Call { id, command, caller, admitted } in work.calls.drain(..decided) {
-            if caller.is_closed() && takes_holds(&command) {
-                continue;
+        // Commands are decided once everything that is due has ended; if that takes more than one
+        // batch, they wait for the rounds that end it.
+        if !table.is_due(now) {
+            if let Some(call) = work.unfinished.pop_front() {
+                self.carry_out(now, table, call, work, waiting, effects, &mut answers);
             }
-            if admitted.is_some_and(|admitted| admitted != self.keyring.load().revocations()) {
-                answers.push(Answer { caller, outcome: Err(keys_changed()), again: None });
-                continue;
-            }
-            let outcome = table.execute(now, &command, effects);
-            let again = keeps_calls.then(|| Box::new(Again::of(id, command, admitted, now.mono)));
-            match outcome {
-                Outcome::Done(outcome) => {
-                    let outcome = outcome.map_err(Failure::Refused);
-                    answers.push(Answer { caller, outcome, again });
+            let mut calls = mem::take(&mut work.calls).into_iter();
+            while !effects.is_full()
+                && let Some(call) = calls.next()
+            {
+                if !call.caller.is_closed() || !takes_holds(&call.command) {
+                    self.carry_out(now, table, call, work, waiting, effects, &mut answers);
                 }
-                Outcome::Waiting(ticket) => waiting.insert(ticket, id, (caller, again)),
             }
-            settle(effects, waiting, &mut answers);
+            work.calls = calls.collect();
         }
         if *self.wind_down.borrow() >= WindDown::WithoutWaiters {
             // Some may still get their turn, because those ahead of them have gone.
@@ -197,6 +194,56 @@ impl Owner {
         answers
     }
 
+    /// Carries out one call, or one step of it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one round, which nothing else has")]
+    fn carry_out(
+        &self,
+        now: Now,
+        table: &mut Table,
+        call: Call,
+        work: &mut Work,
+        waiting: &mut Waiting,
+        effects: &mut Effects,
+        answers: &mut Vec<Answer>,
+    ) {
+        if let Err(failure) = self.check_admitted(&call, table) {
+            answers.push(Answer { caller: call.caller, outcome: Err(failure), again: None });
+            return;
+        }
+        let keeps_calls = self.settings.leadership.is_on_demand();
+        match table.execute(now, &call.origin, &call.command, effects) {
+            Outcome::Done(outcome) => {
+                let again = keeps_calls.then(|| Box::new(Again::of(&call, now.mono)));
+                let outcome = whole(call.parts, outcome).map_err(Failure::Refused);
+                answers.push(Answer { caller: call.caller, outcome, again });
+            }
+            Outcome::Waiting(ticket) => {
+                let again = keeps_calls.then(|| Box::new(Again::of(&call, now.mono)));
+                waiting.insert(ticket, call.id, (call.caller, again));
+            }
+            Outcome::Continues { next, part } => {
+                work.steps.push(Step { call, next: *next, part: *part });
+            }
+        }
+        settle(effects, waiting, answers);
+    }
+
+    /// Refuses a call that was let in by keys of which one has been revoked since. A call that has begun
+    /// is carried out to its end.
+    fn check_admitted(&self, call: &Call, table: &Table) -> Result<(), Failure> {
+        let is_outdated =
+            call.admitted.is_some_and(|admitted| admitted != self.keyring.load().revocations());
+        if !is_outdated || !call.parts.is_empty() {
+            return Ok(());
+        }
+        match &call.origin.key_id {
+            Some(key_id) if call.origin.is_revocable && !table.has_key(key_id) => {
+                Err(Failure::Refused(Refusal::KeyRevoked))
+            }
+            Some(_) | None => Err(keys_changed()),
+        }
+    }
+
     /// Waits for commands (it takes `size` at most), for word of callers who are gone, for the next
     /// deadline, or for the call to wind down. True if asked to end and nothing more is queued.
     async fn wait_for_work(
@@ -206,11 +253,17 @@ impl Owner {
         work: &mut Work,
         waiting: &Waiting,
     ) -> bool {
-        if !work.is_empty() {
-            return false;
-        }
         while let Ok(gone) = self.gone.try_recv() {
             work.gone.push(gone);
+        }
+        if !work.is_empty() {
+            // Others are served between the steps of a call that takes several.
+            while work.calls.len() < size
+                && let Ok(call) = self.inbox.try_recv()
+            {
+                work.calls.push(call);
+            }
+            return false;
         }
         let now = self.clock.mono();
         let until = |moment: Mono| moment.since(now).min(LONGEST_SLEEP);
@@ -322,6 +375,15 @@ fn attended(work: &mut Work) {
         // It may have hung up meanwhile; then nobody needs the answer.
         drop(caller.send(Ok(())));
     }
+}
+
+/// The answer to a call: the parts that its rounds have added, and the last one. A command that has begun
+/// is not refused any more: if nothing was left to do, the parts are the answer.
+fn whole(parts: Vec<Reply>, last: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
+    let mut parts = parts.into_iter();
+    let Some(mut reply) = parts.next() else { return last };
+    parts.chain(last.ok()).for_each(|part| reply.extend(part));
+    Ok(reply)
 }
 
 /// Takes those whose wait is over out of the line, with their answers.

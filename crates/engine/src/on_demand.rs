@@ -138,6 +138,9 @@ impl Owner {
         let starts_over = self.settings.leadership.is_on_demand() && is_fenced;
         let nothing_done = Failure::NotReady(error.to_string());
         if starts_over {
+            // Their steps were not taken: each goes on where it was.
+            work.calls.extend(work.steps.drain(..).map(|step| step.call));
+            work.calls.extend(work.unfinished.drain(..));
             let answered = answers.into_iter().map(|Answer { caller, again, .. }| (caller, again));
             for (caller, again) in answered.chain(waiting.into_callers()) {
                 let call = match again {
@@ -161,6 +164,7 @@ impl Owner {
                 drop(caller.send(Err(failure.clone())));
             }
             waiting.refuse(&nothing_done);
+            work.break_off(&failure);
             work.refuse(&nothing_done);
         }
         TermEnd::Lost(error.to_string())

@@ -5,14 +5,15 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use leasehold_core::{
-    Detail, FencingToken, HoldKey, IdError, IdempotencyKey, LockId, Mode, Note, ProcessId, Terms,
+    Detail, FencingToken, HoldKey, IdError, IdempotencyKey, LockId, Mode, Note, Origin, ProcessId,
+    Terms,
 };
 use leasehold_engine::EventId;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::auth::Caller;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Header};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Request, Response};
 use crate::parameter::{FENCING_TOKEN, NOTE, WAIT_SECONDS};
@@ -60,6 +61,28 @@ impl<'r> Call<'r> {
         parsed
     }
 
+    /// The same for a call that becomes a command, with where that comes from.
+    pub(crate) fn read_from<T>(
+        caller: Caller,
+        endpoint: &'static Endpoint,
+        request: Request,
+        parse: impl FnOnce(&Call<'_>) -> Result<T, Problem>,
+    ) -> Result<(Origin, T), Problem> {
+        Self::read(caller, endpoint, request, |call| Ok((call.origin()?, parse(call)?)))
+    }
+
+    /// Where the command comes from that this call becomes.
+    pub(crate) fn origin(&self) -> Result<Origin, Problem> {
+        Ok(Origin {
+            key_id: self.caller.key_id.clone(),
+            is_revocable: self.caller.revocable_key().is_some(),
+            idempotency_key: match self.endpoint.headers.contains(&Header::IdempotencyKey) {
+                true => self.idempotency_key()?,
+                false => None,
+            },
+        })
+    }
+
     /// The lock that the path names.
     pub(crate) fn lock_id(&self) -> Result<LockId, Problem> {
         self.path_id("{lock_id}", LockId::parse)
@@ -85,7 +108,6 @@ impl<'r> Call<'r> {
         Ok(Terms {
             timeout: self.query.timeout()?,
             note: self.query.parsed(&NOTE, |text| Note::parse(text).ok())?,
-            idempotency_key: None,
             detail: self.detail(),
         })
     }
@@ -102,7 +124,7 @@ impl<'r> Call<'r> {
     }
 
     /// What marks the request as one that may be sent twice.
-    pub(crate) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
+    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Problem> {
         let expects = "1 to 255 bytes of UTF-8 without control characters, not `.` or `..`";
         self.header(&IDEMPOTENCY_KEY, "Idempotency-Key", expects, |text| {
             IdempotencyKey::parse(text).ok()

@@ -77,6 +77,12 @@ error_codes! {
         "Nothing has changed; try again after a pause.";
     TooManyStreams = "too_many_streams", TOO_MANY_REQUESTS, Retry::AfterSecs(5), "Too many event streams are open",
         "Close one that is not needed, follow several locks with one stream and a `prefix`, or raise the limit of event streams.";
+    LockBeingDeleted = "lock_being_deleted", CONFLICT, Retry::Later, "The lock is being deleted",
+        "Nothing has changed; try again in a moment, with `create_if_missing=true` if the lock is to exist again.";
+    RequestOver = "request_over", CONFLICT, Retry::Never, "What this request acquired is over",
+        "Stop using what the lock protects. To acquire the lock again, send a new request with another `Idempotency-Key`.";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, Retry::Never, "The idempotency key belongs to another request",
+        "Nothing has changed; draw a new `Idempotency-Key` for each request, and repeat a request as it was.";
     AlreadyHeld = "already_held", NOT_ACCEPTABLE, Retry::Never, "The process holds the lock already",
         "Refresh the hold, or release it first.";
     NotHeld = "not_held", CONFLICT, Retry::Never, "The process does not hold the lock",

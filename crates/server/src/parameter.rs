@@ -78,6 +78,28 @@ pub(crate) static TIMEOUT_SECONDS_OF_ALL: Parameter = Parameter {
     ..TIMEOUT_SECONDS
 };
 
+/// Losses that the client has heard of.
+pub(crate) static ACKNOWLEDGE_LOST: Parameter = Parameter {
+    name: "acknowledge_lost",
+    alias: None,
+    kind: Kind::Text { max_bytes: None },
+    default: None,
+    expects: "1 to 100 fencing tokens from `lost`, with commas between, such as `17,42`",
+    description: "The `fencing_token`s of lost holds that the client has heard of, with commas between: \
+                  they are not named again.",
+};
+
+/// Whether the holds of a key end with it.
+pub(crate) static END_HOLDS: Parameter = Parameter {
+    name: "end_holds",
+    alias: None,
+    kind: Kind::Boolean,
+    default: Some("false"),
+    expects: WORDS_FOR_BOOLEANS,
+    description: "Whether the holds that were acquired with the key end, too, as `forced`. Their holders \
+                  are not asked.",
+};
+
 /// How long to stand in line.
 pub(crate) static WAIT_SECONDS: Parameter = Parameter {
     name: "wait_seconds",

@@ -4,7 +4,7 @@
 //! makes the document, because only that layer knows the request's id.
 
 use hyper::header::{self, HeaderValue};
-use leasehold_core::{Blocker, CycleStep, LockView, Quota, Refusal};
+use leasehold_core::{Blocker, CycleStep, FencingToken, LockView, Quota, Refusal};
 use leasehold_engine::Failure;
 
 use crate::body;
@@ -37,6 +37,8 @@ pub(crate) enum Evidence {
     Cycle(Vec<CycleStep>),
     /// Which quota of the key, what it is, and what its namespace has.
     Quota { quota: Quota, max: u32, count: usize },
+    /// The token of a hold that is over.
+    PastToken(FencingToken),
     /// The methods that would do, as the header `Allow` lists them.
     Methods(String),
 }
@@ -45,16 +47,23 @@ impl Evidence {
     pub(crate) fn lock(&self) -> Option<&LockView> {
         match self {
             Self::Lock(lock) | Self::Line { lock, .. } => Some(lock),
-            Self::None | Self::Cycle(_) | Self::Quota { .. } | Self::Methods(_) => None,
+            Self::None
+            | Self::Cycle(_)
+            | Self::Quota { .. }
+            | Self::PastToken(_)
+            | Self::Methods(_) => None,
         }
     }
 
     pub(crate) fn line(&self) -> Option<(usize, &[Blocker])> {
         match self {
             Self::Line { position, blockers, .. } => Some((*position, blockers)),
-            Self::None | Self::Lock(_) | Self::Cycle(_) | Self::Quota { .. } | Self::Methods(_) => {
-                None
-            }
+            Self::None
+            | Self::Lock(_)
+            | Self::Cycle(_)
+            | Self::Quota { .. }
+            | Self::PastToken(_)
+            | Self::Methods(_) => None,
         }
     }
 
@@ -65,6 +74,7 @@ impl Evidence {
             | Self::Lock(_)
             | Self::Line { .. }
             | Self::Quota { .. }
+            | Self::PastToken(_)
             | Self::Methods(_) => None,
         }
     }
@@ -72,9 +82,24 @@ impl Evidence {
     pub(crate) fn quota(&self) -> Option<(Quota, u32, usize)> {
         match self {
             Self::Quota { quota, max, count } => Some((*quota, *max, *count)),
-            Self::None | Self::Lock(_) | Self::Line { .. } | Self::Cycle(_) | Self::Methods(_) => {
-                None
-            }
+            Self::None
+            | Self::Lock(_)
+            | Self::Line { .. }
+            | Self::Cycle(_)
+            | Self::PastToken(_)
+            | Self::Methods(_) => None,
+        }
+    }
+
+    pub(crate) fn past_token(&self) -> Option<FencingToken> {
+        match self {
+            Self::PastToken(token) => Some(*token),
+            Self::None
+            | Self::Lock(_)
+            | Self::Line { .. }
+            | Self::Cycle(_)
+            | Self::Quota { .. }
+            | Self::Methods(_) => None,
         }
     }
 }
@@ -156,6 +181,12 @@ impl From<Refusal> for Problem {
             Refusal::BadLimits(_) => body::invalid(&reason),
             Refusal::KeyExists(_) => Self::new(ErrorCode::KeyExists, &reason),
             Refusal::NoSuchKey(_) => Self::new(ErrorCode::NoSuchKey, &reason),
+            Refusal::KeyRevoked => Self::new(ErrorCode::Unauthorized, &reason),
+            Refusal::LockBeingDeleted(_) => Self::new(ErrorCode::LockBeingDeleted, &reason),
+            Refusal::RequestOver { hold: _, token } => {
+                Self::showing(ErrorCode::RequestOver, &reason, Evidence::PastToken(token))
+            }
+            Refusal::IdempotencyKeyReused(_) => Self::new(ErrorCode::IdempotencyKeyReused, &reason),
         }
     }
 }

@@ -182,6 +182,7 @@ fn hold(lock_id: &str, mode: Mode, process_id: &str, token: u64) -> Row {
         renewed_at: Wall(1_700_000_000_500),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
     }
 }
 
@@ -228,6 +229,7 @@ fn past(slot: u64, number: u64, lock_id: &str) -> Row {
             cause: EndCause::Forced,
             by: Some(KeyId::parse("k").expect("a key id")),
             note: Some(Note::parse("a note / with % signs").expect("a note")),
+            idempotency_key: Some(IdempotencyKey::parse("'; --").expect("an idempotency key")),
         },
     }
 }
@@ -255,6 +257,7 @@ fn rows_that_say_much() -> [Row; 5] {
             renewed_at: Wall(1_700_000_000_001),
             note: Some(Note::parse("").expect("a note")),
             idempotency_key: Some(idempotency_key.clone()),
+            acquired_by: Some(KeyId::parse("k").expect("a key id")),
         },
         Row::Release { hold, idempotency_key, number: 7 },
         Row::Sequence(FencingToken::MAX),

@@ -1,41 +1,57 @@
 //! Take holds: one, or several at once, all or none; at once, or in line.
 
-use super::create_lock::{check_room, creation};
+use super::create_lock::check_room;
 use super::deadlock::{self, Plan};
-use super::line::{self, Place, Room};
-use super::{Answer, Decision, Verdict, as_it_stands, find, quota};
+use super::line::{self, Place, Room, Taker};
+use super::{Answer, Decision, Verdict, as_it_stands, check_open, find, quota};
 use crate::change::Change;
 use crate::command::{Acquire, HoldKey, Mode, Want};
 use crate::id::LockId;
 use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Show};
+use crate::origin::{Origin, RequestMark};
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
 
-pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Decision, Refusal> {
+pub(super) fn acquire(
+    table: &Table,
+    now: Now,
+    origin: &Origin,
+    mark: Option<&RequestMark>,
+    acquire: &Acquire,
+) -> Result<Decision, Refusal> {
     let created = missing(table, acquire)?;
     table.limits().check_timeout(acquire.terms.timeout)?;
-    let holds: Vec<HoldKey> = acquire.wants.iter().map(|want| hold_key(acquire, want)).collect();
-    if is_replay(table, now, acquire, &holds)? {
+    let holds = acquire.holds();
+    if is_replay(table, now, origin, &holds)? {
         let changes = holds.iter().cloned().map(Change::Confirmed).collect();
         return Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)));
     }
     let wants: Vec<_> = holds.iter().map(|h| (h.lock_id.clone(), h.mode)).collect();
     let place = place_of(table, now, acquire, &holds, &wants)?;
     let ticket = place.ticket();
-    let mut changes: Vec<Change> = created
-        .iter()
-        .filter_map(|want| Some((want, want.create_if_missing?)))
-        .map(|(want, new)| creation(now, &acquire.namespace, &want.lock_id, new))
-        .collect();
+    let creations = |is_provisional| {
+        let created = created.iter().filter_map(|want| Some((want, want.create_if_missing?)));
+        created.map(move |(want, new)| Change::LockCreated {
+            namespace: acquire.namespace.clone(),
+            lock_id: want.lock_id.clone(),
+            uid: new.uid,
+            kind: new.kind,
+            created_at: now.wall,
+            updated_at: now.wall,
+            is_provisional,
+        })
+    };
+    let mut changes = Vec::new();
     match first_obstacle(table, &holds, ticket)? {
         None => {
             if !place.is_queued() {
                 quota::check_holds(table, &acquire.namespace, &acquire.quotas, holds.len())?;
             }
+            changes.extend(creations(false));
             changes.extend(place.used_up());
-            changes.extend(line::grants(table, now, &holds, &acquire.terms)?);
+            changes.extend(line::grants(table, now, &Taker::of(origin), &holds, &acquire.terms)?);
             Ok(Decision::change(changes, Answer::Granted(holds, acquire.terms.detail)))
         }
         Some(obstacle) if acquire.wait.is_zero() => Err(refusal(table, now, obstacle)),
@@ -56,6 +72,7 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
                 quota::check_holds(table, &acquire.namespace, &acquire.quotas, holds.len())?;
             }
             let ticket = ticket.unwrap_or_else(|| table.next_ticket());
+            changes.extend(creations(true));
             changes.push(Change::Queued(Box::new(Waiter {
                 ticket,
                 purpose: Purpose::Acquire,
@@ -63,6 +80,8 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
                 process_id: acquire.process_id.clone(),
                 wants,
                 terms: acquire.terms.clone(),
+                key_id: origin.key_id.clone(),
+                mark: mark.cloned(),
                 until: now.mono.plus(acquire.wait),
             })));
             Ok(Decision { changes, verdict: Verdict::Waiting(ticket), turned_away: Vec::new() })
@@ -70,17 +89,13 @@ pub(super) fn acquire(table: &Table, now: Now, acquire: &Acquire) -> Result<Deci
     }
 }
 
-fn hold_key(acquire: &Acquire, want: &Want) -> HoldKey {
-    HoldKey {
-        namespace: acquire.namespace.clone(),
-        lock_id: want.lock_id.clone(),
-        mode: want.mode,
-        process_id: acquire.process_id.clone(),
-    }
-}
-
 /// The wanted locks that have to be made first.
 fn missing<'a>(table: &Table, acquire: &'a Acquire) -> Result<Vec<&'a Want>, Refusal> {
+    for want in &acquire.wants {
+        if let Some(lock) = table.lock(&acquire.namespace, &want.lock_id) {
+            check_open(lock, &want.lock_id)?;
+        }
+    }
     let missing: Vec<&Want> = acquire
         .wants
         .iter()
@@ -97,16 +112,10 @@ fn missing<'a>(table: &Table, acquire: &'a Acquire) -> Result<Vec<&'a Want>, Ref
 
 /// Whether the process has all of it already from this very request, sent twice. Holding some of it
 /// otherwise is a refusal.
-fn is_replay(
-    table: &Table,
-    now: Now,
-    acquire: &Acquire,
-    holds: &[HoldKey],
-) -> Result<bool, Refusal> {
+fn is_replay(table: &Table, now: Now, origin: &Origin, holds: &[HoldKey]) -> Result<bool, Refusal> {
     let held = |hold: &HoldKey| table.lock(&hold.namespace, &hold.lock_id)?.hold_of(hold);
     let of_this_request = |held: &Hold| {
-        acquire.terms.idempotency_key.is_some()
-            && held.idempotency_key == acquire.terms.idempotency_key
+        origin.idempotency_key.is_some() && held.idempotency_key == origin.idempotency_key
     };
     if holds.iter().all(|hold| held(hold).is_some_and(of_this_request)) {
         return Ok(true);

@@ -17,12 +17,25 @@ pub(super) fn create_lock(
     new: NewLock,
     quotas: &Quotas,
 ) -> Result<Decision, Refusal> {
+    let answer = Answer::Lock(namespace.clone(), lock_id.clone());
     if let Some(lock) = table.lock(namespace, lock_id) {
+        if lock.is_provisional && lock.kind == new.kind {
+            let (namespace, lock_id) = (namespace.clone(), lock_id.clone());
+            return Ok(Decision::change(vec![Change::LockKept { namespace, lock_id }], answer));
+        }
         return Err(Refusal::LockExists(as_it_stands(lock, lock_id, now)));
     }
     check_room(table, namespace, quotas, 1)?;
-    let answer = Answer::Lock(namespace.clone(), lock_id.clone());
-    Ok(Decision::change(vec![creation(now, namespace, lock_id, new)], answer))
+    let creation = Change::LockCreated {
+        namespace: namespace.clone(),
+        lock_id: lock_id.clone(),
+        uid: new.uid,
+        kind: new.kind,
+        created_at: now.wall,
+        updated_at: now.wall,
+        is_provisional: false,
+    };
+    Ok(Decision::change(vec![creation], answer))
 }
 
 /// Whether the namespace has room for so many more locks (I7).
@@ -37,15 +50,4 @@ pub(super) fn check_room(
         return Err(Refusal::TooManyLocks { namespace: namespace.clone(), max });
     }
     quota::check_locks(table, namespace, quotas, more)
-}
-
-pub(super) fn creation(now: Now, namespace: &Namespace, lock_id: &LockId, new: NewLock) -> Change {
-    Change::LockCreated {
-        namespace: namespace.clone(),
-        lock_id: lock_id.clone(),
-        uid: new.uid,
-        kind: new.kind,
-        created_at: now.wall,
-        updated_at: now.wall,
-    }
 }

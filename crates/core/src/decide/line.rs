@@ -1,13 +1,15 @@
 //! Whose turn it is (I6): served in order, nobody overtakes, and what fits together goes together.
 
 use super::Answer;
+use super::repeat::{granted_by, remembrance};
 use crate::change::{Change, EndCause};
 use crate::command::{HoldKey, Mode, Terms};
 use crate::deadlines::End;
-use crate::id::{LockId, Namespace, ProcessId};
+use crate::id::{IdempotencyKey, KeyId, LockId, Namespace, ProcessId};
 use crate::limits::Limits;
 use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::Lock;
+use crate::origin::Origin;
 use crate::reply::Refusal;
 use crate::table::{Request, Table};
 use crate::time::Now;
@@ -138,14 +140,19 @@ pub(crate) fn grant_waiter(
     waiter: &Waiter,
 ) -> Result<(Vec<Change>, Answer), Refusal> {
     let holds: Vec<HoldKey> = waiter.holds().collect();
+    let key = waiter.mark.as_ref().map(|mark| &mark.id.key);
+    let taker = Taker { key_id: waiter.key_id.as_ref(), idempotency_key: key };
     let mut changes = vec![served(waiter.ticket)];
     match waiter.purpose {
-        Purpose::Acquire => changes.extend(grants(table, now, &holds, &waiter.terms)?),
+        Purpose::Acquire => changes.extend(grants(table, now, &taker, &holds, &waiter.terms)?),
         Purpose::Upgrade => {
             for hold in &holds {
-                changes.extend(conversion(table, now, hold, Mode::Write, &waiter.terms)?);
+                changes.extend(conversion(table, now, &taker, hold, Mode::Write, &waiter.terms)?);
             }
         }
+    }
+    if let (Some(mark), Some(result)) = (&waiter.mark, granted_by(&changes)) {
+        changes.push(remembrance(mark, result));
     }
     Ok((changes, Answer::Granted(holds, waiter.terms.detail)))
 }
@@ -155,10 +162,25 @@ fn served(ticket: Ticket) -> Change {
     Change::LeftLine { ticket, why: None }
 }
 
-/// The grants of these holds, each with a token of its own.
+/// Whose request takes a hold, and how it is known when it is sent again.
+pub(super) struct Taker<'a> {
+    key_id: Option<&'a KeyId>,
+    idempotency_key: Option<&'a IdempotencyKey>,
+}
+
+impl<'a> Taker<'a> {
+    pub(super) fn of(origin: &'a Origin) -> Self {
+        let Origin { key_id, idempotency_key, is_revocable: _ } = origin;
+        Self { key_id: key_id.as_ref(), idempotency_key: idempotency_key.as_ref() }
+    }
+}
+
+/// The grants of these holds, each with a token of its own. A lock that waited for its first holder stays
+/// from then on.
 pub(super) fn grants(
     table: &Table,
     now: Now,
+    taker: &Taker<'_>,
     holds: &[HoldKey],
     terms: &Terms,
 ) -> Result<Vec<Change>, Refusal> {
@@ -166,6 +188,11 @@ pub(super) fn grants(
     let mut grants = Vec::with_capacity(holds.len());
     for hold in holds {
         token = token.next().ok_or(Refusal::TokensExhausted)?;
+        let lock = table.lock(&hold.namespace, &hold.lock_id);
+        if lock.is_some_and(|lock| lock.is_provisional) {
+            let (namespace, lock_id) = (hold.namespace.clone(), hold.lock_id.clone());
+            grants.push(Change::LockKept { namespace, lock_id });
+        }
         let End { deadline, promised } = End::after(now, terms.timeout);
         grants.push(Change::Granted {
             hold: hold.clone(),
@@ -176,7 +203,8 @@ pub(super) fn grants(
             deadline,
             promised,
             note: terms.note.clone(),
-            idempotency_key: terms.idempotency_key.clone(),
+            idempotency_key: taker.idempotency_key.cloned(),
+            acquired_by: taker.key_id.cloned(),
             is_confirmed: false,
         });
     }
@@ -187,6 +215,7 @@ pub(super) fn grants(
 pub(super) fn conversion(
     table: &Table,
     now: Now,
+    taker: &Taker<'_>,
     hold: &HoldKey,
     to: Mode,
     terms: &Terms,
@@ -198,12 +227,19 @@ pub(super) fn conversion(
         at: now.wall,
         by: None,
     }];
-    changes.extend(grants(table, now, &[held(to)], terms)?);
+    changes.extend(grants(table, now, taker, &[held(to)], terms)?);
     changes.push(Change::Confirmed(held(to)));
     Ok(changes)
 }
 
-/// Whether a lock was made to disappear when it is idle, and is.
-pub(crate) fn is_spent(table: &Table, namespace: &Namespace, lock_id: &LockId) -> bool {
-    table.lock(namespace, lock_id).is_some_and(|lock| lock.kind.is_ephemeral && lock.is_idle())
+/// The end of a lock that was made to disappear when it is idle, or for a request that waited for it and
+/// is gone.
+pub(crate) fn spent(table: &Table, namespace: &Namespace, lock_id: &LockId) -> Option<Change> {
+    let lock = table.lock(namespace, lock_id)?;
+    let is_spent = (lock.kind.is_ephemeral || lock.is_provisional) && lock.is_idle();
+    is_spent.then(|| Change::LockDeleted {
+        namespace: namespace.clone(),
+        lock_id: lock_id.clone(),
+        has_row: !lock.is_provisional,
+    })
 }

@@ -22,15 +22,19 @@ mod refresh;
 mod refresh_process;
 mod release;
 mod release_process;
+mod repeat;
 mod revoke_key;
+mod shown;
+mod slice;
 mod upgrade;
 
 use crate::change::Change;
 use crate::command::{Command, Detail, HoldKey};
-use crate::id::{KeyId, LockId, Namespace, ProcessId};
+use crate::id::{KeyId, LockId, Namespace};
 use crate::key::ApiKey;
 use crate::line::Ticket;
 use crate::lock::{Lock, Show};
+use crate::origin::{Origin, RequestMark};
 use crate::reply::{LockView, LostHold, Refusal, Reply};
 use crate::table::Table;
 use crate::time::Now;
@@ -38,8 +42,9 @@ use crate::time::Now;
 pub(crate) use due::{Due, next_due};
 pub(crate) use get_waits::position;
 pub(crate) use give_back::give_back;
-pub(crate) use line::{grant_waiter, is_spent, next_in_line};
+pub(crate) use line::{grant_waiter, next_in_line, spent};
 pub(crate) use outdated::next_outdated;
+pub(crate) use shown::shown;
 pub(crate) use upgrade::lapsed_upgrade;
 
 /// A command's effect, before anything has changed.
@@ -62,6 +67,13 @@ pub enum Verdict {
     Refused(Refusal),
     /// Later: it stands in line.
     Waiting(Ticket),
+    /// So far it has come, and there is more: the rest is another command, for a later round.
+    Continues {
+        /// The rest.
+        next: Box<Command>,
+        /// What this step adds to the answer.
+        part: Answer,
+    },
 }
 
 /// A yes. Locks are looked up after the changes have been applied.
@@ -73,12 +85,10 @@ pub enum Answer {
     Hold(HoldKey, Detail),
     /// The holds that an acquire got.
     Granted(Vec<HoldKey>, Detail),
-    /// All that a process holds, and what it has lost.
+    /// Holds of one process, and what it has lost.
     Process {
-        /// Its namespace.
-        namespace: Namespace,
-        /// The process.
-        process_id: ProcessId,
+        /// The holds.
+        holds: Vec<HoldKey>,
         /// What it has lost.
         lost: Vec<LostHold>,
     },
@@ -96,13 +106,65 @@ impl Decision {
         Self { changes, verdict: Verdict::Granted(answer), turned_away: Vec::new() }
     }
 
+    /// One step of a command that takes as many as there is to change, and what is left, if anything.
+    fn step(changes: Vec<Change>, answer: Answer, next: Option<Command>) -> Self {
+        let verdict = match next {
+            None => Verdict::Granted(answer),
+            Some(next) => Verdict::Continues { next: Box::new(next), part: answer },
+        };
+        Self { changes, verdict, turned_away: Vec::new() }
+    }
+
     fn read(reply: Reply) -> Self {
         Self::change(Vec::new(), Answer::Ready(Box::new(reply)))
     }
 }
 
+/// Changes that one step of a command brings about, at most, where it could be any number: with those
+/// of the other commands of a round they are one batch, which every store can commit well within a lease.
+pub(crate) const STEP: usize = 1_000;
+
 /// Decides one command. Pure: the same table, time and command give the same decision.
-pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
+///
+/// Whatever the command is, it is refused if its API key has been revoked since it was let in; and one
+/// that was carried out before, and is sent again with the same idempotency key, is not carried out again.
+pub(crate) fn decide(table: &Table, now: Now, origin: &Origin, command: &Command) -> Decision {
+    if command.is_begun() {
+        return finish(table, origin, command, decide_verb(table, now, origin, None, command));
+    }
+    let is_revoked = |key_id: &KeyId| !table.keys().contains_key(key_id);
+    if origin.revocable_key().is_some_and(is_revoked) {
+        return Decision::refuse(Refusal::KeyRevoked);
+    }
+    let mark = RequestMark::of(origin, command);
+    match mark.as_ref().map(|mark| repeat::repeat(table, now, command, mark)) {
+        Some(Ok(Some(decision))) => decision,
+        Some(Err(refusal)) => Decision::refuse(refusal),
+        Some(Ok(None)) | None => {
+            let decision = decide_verb(table, now, origin, mark.as_ref(), command);
+            finish(table, origin, command, decision)
+        }
+    }
+}
+
+/// Adds the note that the request was carried out, if it was and may be sent again.
+fn finish(table: &Table, origin: &Origin, command: &Command, mut decision: Decision) -> Decision {
+    if let Some(mark) = RequestMark::of(origin, command)
+        && let Some(result) = repeat::result_of(table, command, &decision)
+    {
+        decision.changes.push(repeat::remembrance(&mark, result));
+    }
+    decision
+}
+
+fn decide_verb(
+    table: &Table,
+    now: Now,
+    origin: &Origin,
+    mark: Option<&RequestMark>,
+    command: &Command,
+) -> Decision {
+    let by = origin.key_id.as_ref();
     let decided = match command {
         Command::CreateLock { namespace, lock_id, new, quotas } => {
             create_lock::create_lock(table, now, namespace, lock_id, *new, quotas)
@@ -112,29 +174,31 @@ pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
         Command::GetHistory { namespace, lock_id, before, limit } => {
             get_history::get_history(table, now, namespace, lock_id, *before, *limit)
         }
-        Command::DeleteLock { namespace, lock_id, force, by } => {
-            delete_lock::delete_lock(table, now, namespace, lock_id, *force, by.as_ref())
+        Command::DeleteLock { namespace, lock_id, force, is_begun } => {
+            let how = delete_lock::How { force: *force, is_begun: *is_begun };
+            delete_lock::delete_lock(table, now, namespace, lock_id, how, by)
         }
-        Command::Acquire(acquire) => acquire::acquire(table, now, acquire),
+        Command::Acquire(acquire) => acquire::acquire(table, now, origin, mark, acquire),
         Command::Refresh { hold, token, timeout, detail } => {
             refresh::refresh(table, now, hold, *token, *timeout, *detail)
         }
-        Command::Release { hold, token, idempotency_key, detail, by } => {
-            let key = idempotency_key.as_ref();
-            release::release(table, now, hold, *token, key, *detail, by.as_ref())
+        Command::Release { hold, token, detail } => {
+            release::release(table, now, origin, hold, *token, *detail)
         }
-        Command::Downgrade { hold, terms } => downgrade::downgrade(table, now, hold, terms),
+        Command::Downgrade { hold, terms } => downgrade::downgrade(table, now, origin, hold, terms),
         Command::Upgrade { hold, terms, wait, quotas } => {
-            upgrade::upgrade(table, now, hold, terms, *wait, quotas)
+            let asked = upgrade::Asked { hold, terms, wait: *wait, quotas };
+            upgrade::upgrade(table, now, origin, mark, &asked)
         }
         Command::GetProcess { namespace, process_id } => {
             Ok(get_process::get_process(table, now, namespace, process_id))
         }
-        Command::RefreshProcess { namespace, process_id, timeout } => {
-            refresh_process::refresh_process(table, now, namespace, process_id, *timeout)
+        Command::RefreshProcess { namespace, process_id, timeout, acknowledged, rest } => {
+            let asked = refresh_process::Asked { timeout: *timeout, acknowledged, rest };
+            refresh_process::refresh_process(table, now, namespace, process_id, &asked)
         }
-        Command::ReleaseProcess { namespace, process_id, by } => {
-            release_process::release_process(table, now, namespace, process_id, by.as_ref())
+        Command::ReleaseProcess { namespace, process_id, rest } => {
+            release_process::release_process(table, now, namespace, process_id, rest.as_ref(), by)
         }
         Command::GetWaits { namespace } => Ok(get_waits::get_waits(table, now, namespace)),
         Command::CreateKey(key) => create_key::create_key(table, key),
@@ -142,9 +206,10 @@ pub(crate) fn decide(table: &Table, now: Now, command: &Command) -> Decision {
         Command::LimitKey { key_id, namespace, patch } => {
             limit_key::limit_key(table, key_id, namespace.as_ref(), patch)
         }
-        Command::RevokeKey { key_id, namespace } => {
-            revoke_key::revoke_key(table, key_id, namespace.as_ref())
-        }
+        Command::RevokeKey { key_id, namespace, end_holds, rest } => match rest {
+            None => revoke_key::revoke_key(table, key_id, namespace.as_ref(), *end_holds),
+            Some(rest) => Ok(revoke_key::end_holds(table, now, rest, by)),
+        },
     };
     decided.unwrap_or_else(Decision::refuse)
 }
@@ -167,6 +232,11 @@ fn find_key<'a>(
     let key = table.keys().get(key_id);
     let key = key.filter(|key| namespace.is_none_or(|namespace| *namespace == key.namespace));
     key.ok_or_else(|| Refusal::NoSuchKey(key_id.to_string()))
+}
+
+/// Refuses what would give a process a hold of a lock that is being deleted.
+fn check_open(lock: &Lock, lock_id: &LockId) -> Result<(), Refusal> {
+    if lock.is_closing { Err(Refusal::LockBeingDeleted(lock_id.clone())) } else { Ok(()) }
 }
 
 /// The lock as a refusal shows it: its first holders only, whatever their number.

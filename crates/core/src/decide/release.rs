@@ -4,7 +4,8 @@ use super::refresh::check_token;
 use super::{Answer, Decision, as_it_stands, find};
 use crate::change::{Change, EndCause};
 use crate::command::{Detail, HoldKey};
-use crate::id::{IdempotencyKey, KeyId};
+use crate::id::IdempotencyKey;
+use crate::origin::Origin;
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
@@ -16,12 +17,12 @@ const MAX_FORGOTTEN: usize = 16;
 pub(super) fn release(
     table: &Table,
     now: Now,
+    origin: &Origin,
     hold: &HoldKey,
     token: Option<FencingToken>,
-    idempotency_key: Option<&IdempotencyKey>,
     detail: Detail,
-    by: Option<&KeyId>,
 ) -> Result<Decision, Refusal> {
+    let idempotency_key = origin.idempotency_key.as_ref();
     let lock = find(table, &hold.namespace, &hold.lock_id)?;
     let answer = Answer::Hold(hold.clone(), detail);
     if idempotency_key.is_some_and(|key| table.releases().has(hold, key)) {
@@ -39,7 +40,7 @@ pub(super) fn release(
         hold: hold.clone(),
         cause: EndCause::Released,
         at: now.wall,
-        by: by.cloned(),
+        by: origin.key_id.clone(),
     }];
     changes.extend(idempotency_key.into_iter().flat_map(|key| remembrance(table, hold, key)));
     Ok(Decision::change(changes, answer))

@@ -3,32 +3,47 @@
 use std::time::Duration;
 
 use super::deadlock::{self, Plan};
-use super::line::{self, Place};
+use super::downgrade::not_convertible;
+use super::line::{self, Place, Taker};
 use super::refresh::not_held;
-use super::{Answer, Decision, Verdict, as_it_stands, find, quota};
+use super::{Answer, Decision, Verdict, as_it_stands, check_open, find, quota};
 use crate::change::Change;
 use crate::command::{HoldKey, Mode, Terms};
 use crate::id::{LockId, Namespace};
 use crate::key::Quotas;
 use crate::line::{Purpose, Ticket, Waiter};
+use crate::origin::{Origin, RequestMark};
 use crate::reply::Refusal;
 use crate::table::Table;
 use crate::time::Now;
 
+/// What is asked.
+pub(super) struct Asked<'a> {
+    /// The hold for reading.
+    pub(super) hold: &'a HoldKey,
+    /// On what terms to hold it for writing.
+    pub(super) terms: &'a Terms,
+    /// How long to wait for the other readers to go.
+    pub(super) wait: Duration,
+    /// How far the caller may fill the namespace.
+    pub(super) quotas: &'a Quotas,
+}
+
 pub(super) fn upgrade(
     table: &Table,
     now: Now,
-    hold: &HoldKey,
-    terms: &Terms,
-    wait: Duration,
-    quotas: &Quotas,
+    origin: &Origin,
+    mark: Option<&RequestMark>,
+    asked: &Asked<'_>,
 ) -> Result<Decision, Refusal> {
+    let Asked { hold, terms, wait, quotas } = *asked;
     let lock = find(table, &hold.namespace, &hold.lock_id)?;
     table.limits().check_timeout(terms.timeout)?;
-    if lock.hold_of(hold).is_none() {
-        return Err(not_held(lock, hold, now));
-    }
     let writer = HoldKey { mode: Mode::Write, ..hold.clone() };
+    if lock.hold_of(hold).is_none() {
+        return Err(not_convertible(lock, hold, &writer, now));
+    }
+    check_open(lock, &hold.lock_id)?;
     let upgrader = lock.upgrader().and_then(|ticket| table.waiter(ticket));
     let wants = vec![(hold.lock_id.clone(), Mode::Write)];
     let place = match upgrader {
@@ -44,7 +59,7 @@ pub(super) fn upgrade(
     };
     if lock.readers.len() == 1 {
         let mut changes: Vec<Change> = place.used_up().into_iter().collect();
-        changes.extend(line::conversion(table, now, hold, Mode::Write, terms)?);
+        changes.extend(line::conversion(table, now, &Taker::of(origin), hold, Mode::Write, terms)?);
         return Ok(Decision::change(changes, Answer::Granted(vec![writer], terms.detail)));
     }
     if wait.is_zero() {
@@ -72,6 +87,8 @@ pub(super) fn upgrade(
         process_id: hold.process_id.clone(),
         wants,
         terms: terms.clone(),
+        key_id: origin.key_id.clone(),
+        mark: mark.cloned(),
         until: now.mono.plus(wait),
     };
     Ok(Decision {

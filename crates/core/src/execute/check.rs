@@ -15,6 +15,7 @@ impl Table {
         for (namespace, lock_id, lock) in self.locks() {
             agree(lock.keeps_exclusion(), || format!("I1: {lock_id} is held by both sides"))?;
             let is_left = can_grant && next_in_line(self, namespace, lock_id).is_some();
+            let is_left = is_left && !self.is_unserved(namespace, lock_id);
             agree(!is_left, || format!("I6: {lock_id} has room for the first in {:?}", lock.line))?;
         }
         Ok(())

@@ -25,9 +25,23 @@ pub struct Effects {
     pub forced: u64,
     /// Whether keys were made, limited or revoked.
     pub keys_changed: bool,
+    /// How many rows the batch may have before the round ends; `None` for any number.
+    max_rows: Option<usize>,
 }
 
 impl Effects {
+    /// Effects of a round that stops when its batch has so many rows, and goes on in the next.
+    #[must_use]
+    pub fn of_round(max_rows: usize) -> Self {
+        Self { max_rows: Some(max_rows), ..Self::default() }
+    }
+
+    /// Whether the batch has as many rows as the round may write: what is left is for the next round.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.max_rows.is_some_and(|max_rows| self.batch.len() >= max_rows)
+    }
+
     pub(crate) fn count(&mut self, change: &Change) {
         match change {
             Change::Granted { .. } => self.granted += 1,
@@ -49,6 +63,12 @@ impl Effects {
             | Change::WaitEnded { .. }
             | Change::TicketUsed(_)
             | Change::LeftLine { .. }
+            | Change::LockKept { .. }
+            | Change::LockClosed { .. }
+            | Change::HoldsShown { .. }
+            | Change::LossesAcknowledged { .. }
+            | Change::RequestRemembered { .. }
+            | Change::RequestForgotten(_)
             | Change::LossesTold { .. }
             | Change::ReleaseRemembered { .. }
             | Change::ReleaseForgotten(_)

@@ -18,8 +18,8 @@ impl Table {
             Answer::Granted(holds, detail) => Reply::Granted(
                 holds.iter().map(|hold| self.show_grant(now, hold, detail)).collect(),
             ),
-            Answer::Process { namespace, process_id, lost } => {
-                Reply::Process { holds: self.holds_shown(now, &namespace, &process_id), lost }
+            Answer::Process { holds, lost } => {
+                Reply::Process { holds: self.show_holds(now, &holds), lost }
             }
             Answer::Ready(reply) => *reply,
         }

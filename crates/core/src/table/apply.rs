@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::history::{self, Oldest};
-use super::{Claims, Space, Table};
-use crate::change::{Change, EndCause};
+use super::{Claims, Loss, Space, Table};
+use crate::change::{Change, EndCause, Shown};
 use crate::command::HoldKey;
 use crate::history::{Kept, PastHold};
 use crate::id::{KeyId, LockId, Namespace, ProcessId};
-use crate::limits::{MAX_LOSERS, MAX_LOST_HOLDS};
+use crate::limits::{LOSSES_TOLD_FOR, MAX_LOSERS, MAX_LOST_HOLDS};
 use crate::line::{Purpose, Ticket, Waiter};
 use crate::lock::{Hold, Lock};
+use crate::origin::RequestId;
 use crate::reply::LostHold;
 use crate::time::{Mono, TimeoutSecs, Wall};
+use crate::token::FencingToken;
 
 impl Table {
     /// Makes a change that was decided on this table, or read back from a store and checked.
@@ -22,10 +24,27 @@ impl Table {
     /// owner of the table stops instead, before anything is committed.
     pub fn apply(&mut self, change: Change) {
         match change {
-            Change::LockCreated { namespace, lock_id, uid, kind, created_at, updated_at } => {
-                self.create(namespace, lock_id, Lock::new(uid, kind, created_at, updated_at));
+            Change::LockCreated {
+                namespace,
+                lock_id,
+                uid,
+                kind,
+                created_at,
+                updated_at,
+                is_provisional,
+            } => {
+                let lock = Lock::new(uid, kind, created_at, updated_at);
+                self.create(namespace, lock_id, Lock { is_provisional, ..lock });
             }
-            Change::LockDeleted { namespace, lock_id } => self.delete(&namespace, lock_id),
+            Change::LockKept { namespace, lock_id } => {
+                self.with_lock(&namespace, &lock_id, |lock| lock.is_provisional = false);
+            }
+            Change::LockClosed { namespace, lock_id } => {
+                self.with_lock(&namespace, &lock_id, |lock| lock.is_closing = true);
+            }
+            Change::LockDeleted { namespace, lock_id, has_row: _ } => {
+                self.delete(&namespace, lock_id);
+            }
             Change::Granted {
                 hold,
                 token,
@@ -36,6 +55,7 @@ impl Table {
                 promised,
                 note,
                 idempotency_key,
+                acquired_by,
                 is_confirmed,
             } => {
                 let held = Hold {
@@ -47,6 +67,7 @@ impl Table {
                     promised,
                     note,
                     idempotency_key,
+                    acquired_by,
                     is_confirmed,
                 };
                 self.grant(hold, held);
@@ -77,10 +98,22 @@ impl Table {
                 self.releases.remember(hold, idempotency_key, number);
             }
             Change::ReleaseForgotten(hold) => self.releases.forget(&hold),
-            Change::LossesTold { namespace, process_id } => {
+            Change::HoldsShown { namespace, of, up_to } => self.show(&namespace, of, up_to),
+            Change::LossesTold { namespace, process_id, until } => {
                 let space = self.space_of(&namespace);
-                space.with_claims(&process_id, |claims| claims.lost.clear());
+                space.with_claims(&process_id, |claims| claims.told_losses(until));
             }
+            Change::LossesAcknowledged { namespace, process_id, tokens } => {
+                let space = self.space_of(&namespace);
+                space.with_claims(&process_id, |claims| {
+                    claims.lost.retain(|loss| !tokens.contains(&loss.hold.token));
+                });
+            }
+            Change::RequestRemembered { id, digest, result } => {
+                let max = self.limits.max_remembered_releases;
+                self.requests.remember(id, digest, *result, max);
+            }
+            Change::RequestForgotten(hold) => self.forget_request(&hold),
             Change::SequenceAdvanced(token) => self.last_token = self.last_token.max(token),
             Change::KeyCreated(key) => drop(self.keys.insert(key.key_id.clone(), key)),
             Change::KeyLimited { key_id, limits } => {
@@ -116,7 +149,9 @@ impl Table {
         space.holds += 1;
         space.with_claims(&hold.process_id, |claims| {
             claims.held.insert((hold.lock_id.clone(), hold.mode));
-            claims.lost.retain(|lost| (&lost.lock_id, lost.mode) != (&hold.lock_id, hold.mode));
+            claims
+                .lost
+                .retain(|loss| (&loss.hold.lock_id, loss.hold.mode) != (&hold.lock_id, hold.mode));
         });
         let lock = lock_of(space, &hold);
         lock.updated_at = lock.updated_at.max(held.acquired_at);
@@ -157,7 +192,7 @@ impl Table {
             *holders = BTreeMap::new();
         }
         assert!(held.is_some(), "ended {hold:?}, which is not held");
-        if let Some(Hold { token, deadline, acquired_at, note, .. }) = held {
+        if let Some(Hold { token, deadline, acquired_at, note, idempotency_key, .. }) = held {
             let kept = place.map(|(slot, number)| {
                 let (process_id, mode) = (hold.process_id.clone(), hold.mode);
                 let past = PastHold {
@@ -170,6 +205,7 @@ impl Table {
                     cause,
                     by,
                     note,
+                    idempotency_key,
                 };
                 let kept = Kept { slot, past };
                 let first =
@@ -262,6 +298,39 @@ impl Table {
         Some(waiter)
     }
 
+    fn with_lock(
+        &mut self,
+        namespace: &Namespace,
+        lock_id: &LockId,
+        change: impl FnOnce(&mut Lock),
+    ) {
+        if let Some(lock) = self.space_of(namespace).locks.get_mut(lock_id) {
+            change(lock);
+        }
+    }
+
+    fn show(&mut self, namespace: &Namespace, of: Shown, up_to: FencingToken) {
+        let space = self.space_of(namespace);
+        let shown_up_to = match of {
+            Shown::All => Some(&mut space.shown_up_to),
+            Shown::Lock(lock_id) => space.locks.get_mut(&lock_id).map(|lock| &mut lock.shown_up_to),
+            Shown::Process(process_id) => {
+                space.processes.get_mut(&process_id).map(|claims| &mut claims.shown_up_to)
+            }
+        };
+        if let Some(shown_up_to) = shown_up_to {
+            *shown_up_to = up_to.max(*shown_up_to);
+        }
+    }
+
+    fn forget_request(&mut self, hold: &HoldKey) {
+        let lock = lock_of(self.space_of(&hold.namespace), hold);
+        let held = lock.holders_mut(hold.mode).get_mut(&hold.process_id);
+        if let Some(key) = held.and_then(|held| held.idempotency_key.take()) {
+            self.requests.forget(&RequestId::of_hold(hold, &key));
+        }
+    }
+
     #[expect(clippy::expect_used, reason = "documented panic: a change names a known namespace")]
     fn space_of(&mut self, namespace: &Namespace) -> &mut Space {
         self.spaces.get_mut(namespace).expect("a change names a known namespace")
@@ -273,7 +342,18 @@ impl Claims {
         if self.lost.len() == MAX_LOST_HOLDS {
             self.lost.pop_front();
         }
-        self.lost.push_back(lost);
+        self.lost.push_back(Loss { hold: lost, told_until: None });
+    }
+
+    /// Notes that all losses were told, by an answer that may not arrive, and forgets those that have been
+    /// told for long enough. `until` is as long from now as each is told.
+    fn told_losses(&mut self, until: Mono) {
+        self.lost.retain(|loss| {
+            loss.told_until.is_none_or(|told_until| told_until.plus(LOSSES_TOLD_FOR) > until)
+        });
+        for loss in &mut self.lost {
+            loss.told_until.get_or_insert(until);
+        }
     }
 }
 

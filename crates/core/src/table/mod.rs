@@ -11,6 +11,7 @@ mod releases;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use crate::command::{HoldKey, Mode};
 use crate::deadlines::Deadlines;
@@ -21,6 +22,7 @@ use crate::limits::Limits;
 use crate::line::{Ticket, Waiter};
 use crate::lock::Lock;
 use crate::reply::LostHold;
+use crate::requests::Requests;
 use crate::time::Mono;
 use crate::token::FencingToken;
 
@@ -37,8 +39,18 @@ pub(crate) use releases::Releases;
 pub(crate) struct Claims {
     pub(crate) held: BTreeSet<(LockId, Mode)>,
     pub(crate) wanted: BTreeMap<(LockId, Mode), Ticket>,
-    /// Holds that expired or were broken and that the process was not told about, the newest last.
-    pub(crate) lost: VecDeque<LostHold>,
+    /// Holds that expired or were broken, the newest last, until the process has heard of them.
+    pub(crate) lost: VecDeque<Loss>,
+    /// Holds with tokens up to this one were shown to the process.
+    pub(crate) shown_up_to: FencingToken,
+}
+
+/// A hold that a process lost.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    pub(crate) hold: LostHold,
+    /// It was told; it is told again until then, because an answer may not arrive.
+    pub(crate) told_until: Option<Mono>,
 }
 
 /// The locks of one namespace, and who holds and wants what there.
@@ -55,6 +67,8 @@ pub(crate) struct Space {
     pub(crate) wanted: usize,
     /// The past holds of names that no lock has now.
     pub(crate) bygone: BTreeMap<LockId, Box<Past>>,
+    /// Events told of the grants of all holds with tokens up to this one.
+    pub(crate) shown_up_to: FencingToken,
 }
 
 /// The whole state of the service. [`Table::decide`] reads it, [`Table::apply`] alone writes it.
@@ -70,6 +84,10 @@ pub struct Table {
     kept_tickets: KeptTickets,
     last_token: FencingToken,
     releases: Releases,
+    requests: Requests,
+    /// Locks whose queues may have moved, and that have not been looked at for that. Empty between rounds,
+    /// unless one was full.
+    pub(crate) unserved: Vec<(Namespace, LockId)>,
     /// Processes that lost something, the longest ago first.
     losers: VecDeque<(Namespace, ProcessId)>,
     history: History,
@@ -104,6 +122,8 @@ impl Table {
             kept_tickets: KeptTickets::default(),
             last_token: FencingToken::default(),
             releases: Releases::default(),
+            requests: Requests::default(),
+            unserved: Vec::new(),
             losers: VecDeque::new(),
             history: History::default(),
             keys: BTreeMap::new(),
@@ -113,6 +133,9 @@ impl Table {
     /// When the next hold expires or the next wait ends, if any.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
+        if !self.unserved.is_empty() {
+            return Some(Mono::default());
+        }
         self.next_expiry().into_iter().chain(self.next_wait_end().map(|(at, _)| at)).min()
     }
 
@@ -159,6 +182,30 @@ impl Table {
 
     pub(crate) fn lock_count(&self, namespace: &Namespace) -> usize {
         self.spaces.get(namespace).map_or(0, |space| space.locks.len())
+    }
+
+    /// Whether there is an API key of this name.
+    #[must_use]
+    pub fn has_key(&self, key_id: &KeyId) -> bool {
+        self.keys.contains_key(key_id)
+    }
+
+    /// The requests that are remembered.
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Whether the queue of a lock waits for the next round to be served.
+    pub(crate) fn is_unserved(&self, namespace: &Namespace, lock_id: &LockId) -> bool {
+        self.unserved.iter().any(|(space, id)| (space, id) == (namespace, lock_id))
+    }
+
+    /// Holds up to this token were shown to a client that may hold this one.
+    pub(crate) fn shown_up_to(&self, hold: &HoldKey) -> FencingToken {
+        let Some(space) = self.space(&hold.namespace) else { return FencingToken::default() };
+        let lock = space.locks.get(&hold.lock_id).map(|lock| lock.shown_up_to);
+        let process = space.processes.get(&hold.process_id).map(|claims| claims.shown_up_to);
+        [lock, process].into_iter().flatten().fold(space.shown_up_to, FencingToken::max)
     }
 
     /// The releases that are remembered.
@@ -214,21 +261,35 @@ impl Table {
         self.spaces.get(namespace)?.processes.get(process_id)
     }
 
-    /// What a process has lost and was not told about, the oldest first.
-    pub(crate) fn losses_of(&self, namespace: &Namespace, process_id: &ProcessId) -> Vec<LostHold> {
-        let claims = self.claims(namespace, process_id);
-        claims.map_or_else(Vec::new, |claims| claims.lost.iter().cloned().collect())
+    /// What a process has lost and may not have heard of, the oldest first.
+    pub(crate) fn losses_of(
+        &self,
+        namespace: &Namespace,
+        process_id: &ProcessId,
+        now: Mono,
+    ) -> Vec<LostHold> {
+        let claims = self.claims(namespace, process_id).into_iter();
+        let losses = claims.flat_map(|claims| &claims.lost);
+        let untold = losses.filter(|loss| loss.told_until.is_none_or(|until| now < until));
+        untold.map(|loss| loss.hold.clone()).collect()
     }
 
-    /// The holds of a process, by lock and mode.
-    pub(crate) fn holds_of(&self, namespace: &Namespace, process_id: &ProcessId) -> Vec<HoldKey> {
-        let held = self.claims(namespace, process_id).into_iter().flat_map(|claims| &claims.held);
+    /// The holds of a process, by lock and mode, after this one.
+    pub(crate) fn holds_after(
+        &self,
+        namespace: &Namespace,
+        process_id: &ProcessId,
+        after: Option<&(LockId, Mode)>,
+    ) -> impl Iterator<Item = HoldKey> {
+        let from = after.cloned().map_or(Bound::Unbounded, Bound::Excluded);
+        let claims = self.claims(namespace, process_id).into_iter();
+        let held =
+            claims.flat_map(move |claims| claims.held.range((from.clone(), Bound::Unbounded)));
         held.map(|(lock_id, mode)| HoldKey {
             namespace: namespace.clone(),
             lock_id: lock_id.clone(),
             mode: *mode,
             process_id: process_id.clone(),
         })
-        .collect()
     }
 }

@@ -1,6 +1,7 @@
 //! A process as callers get to see it.
 
 use super::Table;
+use crate::command::HoldKey;
 use crate::id::{Namespace, ProcessId};
 use crate::reply::{ProcessHold, Reply};
 use crate::time::Now;
@@ -13,26 +14,20 @@ impl Table {
         namespace: &Namespace,
         process_id: &ProcessId,
     ) -> Reply {
+        let holds: Vec<HoldKey> = self.holds_after(namespace, process_id, None).collect();
         Reply::Process {
-            holds: self.holds_shown(now, namespace, process_id),
-            lost: self.losses_of(namespace, process_id),
+            holds: self.show_holds(now, &holds),
+            lost: self.losses_of(namespace, process_id, now.mono),
         }
     }
 
-    /// The holds of a process as they stand.
-    pub(crate) fn holds_shown(
-        &self,
-        now: Now,
-        namespace: &Namespace,
-        process_id: &ProcessId,
-    ) -> Vec<ProcessHold> {
-        let holds = self.holds_of(namespace, process_id).into_iter();
-        holds
-            .filter_map(|hold| {
-                let held = self.lock(namespace, &hold.lock_id)?.hold_of(&hold)?;
-                let view = held.view(process_id, now);
-                Some(ProcessHold { lock_id: hold.lock_id, mode: hold.mode, hold: view })
-            })
-            .collect()
+    /// Holds as they stand; those that are over are left out.
+    pub(crate) fn show_holds(&self, now: Now, holds: &[HoldKey]) -> Vec<ProcessHold> {
+        let show = |hold: &HoldKey| {
+            let held = self.lock(&hold.namespace, &hold.lock_id)?.hold_of(hold)?;
+            let view = held.view(&hold.process_id, now);
+            Some(ProcessHold { lock_id: hold.lock_id.clone(), mode: hold.mode, hold: view })
+        };
+        holds.iter().filter_map(show).collect()
     }
 }

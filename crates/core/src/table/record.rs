@@ -17,10 +17,13 @@ impl Table {
     /// a process has heard.
     pub(crate) fn record(&self, change: &Change, batch: &mut Batch) {
         match change {
-            Change::LockCreated { namespace, lock_id, .. } => {
+            Change::LockCreated { is_provisional: true, .. } => {}
+            Change::LockCreated { namespace, lock_id, is_provisional: false, .. }
+            | Change::LockKept { namespace, lock_id } => {
                 self.put_lock(namespace, lock_id, batch);
             }
-            Change::LockDeleted { namespace, lock_id } => {
+            Change::LockDeleted { has_row: false, .. } => {}
+            Change::LockDeleted { namespace, lock_id, has_row: true } => {
                 batch.delete(RowKey::Lock(namespace.clone(), lock_id.clone()));
             }
             Change::Granted { hold, token, .. } => {
@@ -54,6 +57,11 @@ impl Table {
             | Change::WaitEnded { .. }
             | Change::TicketUsed(_)
             | Change::LeftLine { .. }
+            | Change::LockClosed { .. }
+            | Change::HoldsShown { .. }
+            | Change::LossesAcknowledged { .. }
+            | Change::RequestRemembered { .. }
+            | Change::RequestForgotten(_)
             | Change::LossesTold { .. } => {}
             Change::ReleaseRemembered { hold, idempotency_key, number } => {
                 batch.put(Row::Release {
@@ -85,6 +93,7 @@ impl Table {
                 renewed_at: held.renewed_at,
                 note: held.note.clone(),
                 idempotency_key: held.idempotency_key.clone(),
+                acquired_by: held.acquired_by.clone(),
             });
         }
     }

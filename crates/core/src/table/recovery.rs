@@ -10,8 +10,10 @@ use crate::change::Change;
 use crate::command::HoldKey;
 use crate::deadlines::{Deadlines, End};
 use crate::history::PastHold;
-use crate::id::{IdempotencyKey, LockId, Namespace, Note};
+use crate::id::{IdempotencyKey, KeyId, LockId, Namespace, Note};
 use crate::limits::Limits;
+use crate::origin::RequestId;
+use crate::requests::RequestResult;
 use crate::row::{Batch, Row, RowKey};
 use crate::time::{Now, TimeoutSecs, Wall};
 use crate::token::FencingToken;
@@ -68,6 +70,7 @@ struct StoredHold {
     renewed_at: Wall,
     note: Option<Note>,
     idempotency_key: Option<IdempotencyKey>,
+    acquired_by: Option<KeyId>,
 }
 
 struct StoredPast {
@@ -106,9 +109,19 @@ impl Recovery {
                     kind,
                     created_at,
                     updated_at,
+                    is_provisional: false,
                 });
             }
-            Row::Hold { hold, token, timeout, acquired_at, renewed_at, note, idempotency_key } => {
+            Row::Hold {
+                hold,
+                token,
+                timeout,
+                acquired_at,
+                renewed_at,
+                note,
+                idempotency_key,
+                acquired_by,
+            } => {
                 self.holds.push(StoredHold {
                     hold,
                     token,
@@ -117,6 +130,7 @@ impl Recovery {
                     renewed_at,
                     note,
                     idempotency_key,
+                    acquired_by,
                 });
             }
             Row::Release { hold, idempotency_key, number } => {
@@ -161,9 +175,17 @@ impl Recovery {
             }
             (false, Deadlines::Anew) | (true, Deadlines::Stored { .. }) => false,
         };
-        for StoredHold { hold, token, timeout, acquired_at, renewed_at, note, idempotency_key } in
-            holds
-        {
+        for stored in holds {
+            let StoredHold {
+                hold,
+                token,
+                timeout,
+                acquired_at,
+                renewed_at,
+                note,
+                idempotency_key,
+                acquired_by,
+            } = stored;
             let Some(lock) = table.lock(&hold.namespace, &hold.lock_id) else {
                 return Err(Violation::HoldWithoutLock(hold));
             };
@@ -180,6 +202,7 @@ impl Recovery {
                 }
                 Deadlines::Stored { .. } | Deadlines::Anew => (now.wall, End::after(now, timeout)),
             };
+            remember_request(&mut table, &hold, token, idempotency_key.as_ref());
             let rewritten = (begins_to_store).then(|| hold.clone());
             table.apply(Change::Granted {
                 hold,
@@ -191,6 +214,7 @@ impl Recovery {
                 promised,
                 note,
                 idempotency_key,
+                acquired_by,
                 is_confirmed: true,
             });
             if let Some(hold) = rewritten {
@@ -213,7 +237,28 @@ fn read_past(table: &mut Table, mut rows: Vec<StoredPast>) -> Result<(), Violati
             return Err(Violation::Past { slot, number, token, sequence });
         }
         last = number;
+        let hold = HoldKey {
+            namespace: namespace.clone(),
+            lock_id: lock_id.clone(),
+            mode: past.mode,
+            process_id: past.process_id.clone(),
+        };
+        remember_request(table, &hold, token, past.idempotency_key.as_ref());
         table.apply(Change::PastRead { namespace, lock_id, slot, past: Box::new(past) });
     }
     Ok(())
+}
+
+/// A hold and a past hold each tell of the request that took it.
+fn remember_request(
+    table: &mut Table,
+    hold: &HoldKey,
+    token: FencingToken,
+    key: Option<&IdempotencyKey>,
+) {
+    if let Some(key) = key {
+        let id = RequestId::of_hold(hold, key);
+        let result = Box::new(RequestResult::Granted(vec![(hold.clone(), token)]));
+        table.apply(Change::RequestRemembered { id, digest: None, result });
+    }
 }

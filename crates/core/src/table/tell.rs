@@ -22,7 +22,7 @@ impl Table {
             Change::LockCreated { namespace, lock_id, .. } => {
                 tell(namespace, lock_id, EventKind::Created);
             }
-            Change::LockDeleted { namespace, lock_id } => {
+            Change::LockDeleted { namespace, lock_id, .. } => {
                 tell(namespace, lock_id, EventKind::Deleted);
             }
             Change::Granted { hold, token, timeout, note, .. } => {
@@ -68,6 +68,12 @@ impl Table {
             | Change::PastDropped { .. }
             | Change::PastRead { .. }
             | Change::TicketUsed(_)
+            | Change::LockKept { .. }
+            | Change::LockClosed { .. }
+            | Change::HoldsShown { .. }
+            | Change::LossesAcknowledged { .. }
+            | Change::RequestRemembered { .. }
+            | Change::RequestForgotten(_)
             | Change::LossesTold { .. }
             | Change::ReleaseRemembered { .. }
             | Change::ReleaseForgotten(_)

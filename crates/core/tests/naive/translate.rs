@@ -51,12 +51,7 @@ pub(crate) fn new_lock(uid: u128, is_write_exclusive: bool) -> NewLock {
 
 pub(crate) fn acquire(who: Who, timeout_secs: u32, own: bool) -> Command {
     let HoldKey { namespace, lock_id, mode, process_id } = hold_key(who);
-    let terms = Terms {
-        timeout: secs(timeout_secs),
-        note: None,
-        idempotency_key: None,
-        detail: detail(own),
-    };
+    let terms = Terms { timeout: secs(timeout_secs), note: None, detail: detail(own) };
     let wants = vec![Want { lock_id, mode, create_if_missing: None }];
     let (wait, quotas) = (Duration::ZERO, Quotas::default());
     Command::Acquire(Acquire { namespace, process_id, wants, terms, wait, quotas })

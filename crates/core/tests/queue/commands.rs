@@ -6,11 +6,18 @@ use super::{Hold, Kind, Lock, Name, Number, Process, Queue, Request, Verdict, Wa
 
 impl Queue {
     pub(crate) fn create(&mut self, name: Name, kind: Kind) -> Verdict {
-        if self.lock(name).is_some() {
-            return Verdict::LockExists;
+        match self.lock(name) {
+            Some(lock) if lock.is_provisional && lock.kind == kind => self.keep_lock(name),
+            Some(_) => return Verdict::LockExists,
+            None => self.add(name, kind, false),
         }
-        self.locks.push(Lock { name, kind, was_used: false });
         Verdict::Done
+    }
+
+    fn add(&mut self, name: Name, kind: Kind, is_provisional: bool) {
+        if self.lock(name).is_none() {
+            self.locks.push(Lock { name, kind, was_used: false, is_provisional });
+        }
     }
 
     pub(crate) fn acquire(&mut self, request: &Request) -> Verdict {
@@ -37,7 +44,7 @@ impl Queue {
         let place = queued.or_else(|| self.kept_number(*process, wants, false));
         let mut after = self.clone();
         for (name, _) in wants {
-            create.map(|kind| after.create(*name, kind));
+            create.map(|kind| after.add(*name, kind, false));
         }
         let number = place.unwrap_or(Number::MAX);
         if wants.iter().all(|want| after.can_take(*want, number)) {
@@ -51,7 +58,7 @@ impl Queue {
         let verdict = self.join(request, place, false);
         if let Verdict::Waits(_) = verdict {
             for (name, _) in wants {
-                create.map(|kind| self.create(*name, kind));
+                create.map(|kind| self.add(*name, kind, true));
                 self.use_lock(*name);
             }
         }
@@ -93,7 +100,7 @@ impl Queue {
             return Verdict::NoSuchLock;
         }
         if !self.holds(process, name, Mode::Read) {
-            return Verdict::NotHeld;
+            return self.not_convertible(process, name, Mode::Write);
         }
         let upgrader = self.waiters.iter().find(|waiter| waiter.is_upgrade && waiter.wants(name));
         if upgrader.is_some_and(|waiter| waiter.process != process) {
@@ -117,7 +124,7 @@ impl Queue {
             return Verdict::NoSuchLock;
         }
         if !self.holds(process, name, Mode::Write) {
-            return Verdict::NotHeld;
+            return self.not_convertible(process, name, Mode::Read);
         }
         if self.holders(name, Mode::Write) != [process] {
             return Verdict::Held;
@@ -126,6 +133,14 @@ impl Queue {
         self.grant(process, &vec![(name, Mode::Read)], timeout_secs);
         self.serve();
         Verdict::Done
+    }
+
+    /// A process that has what it would convert to has converted before.
+    fn not_convertible(&self, process: Process, name: Name, to: Mode) -> Verdict {
+        match self.holds(process, name, to) {
+            true => Verdict::AlreadyHeld,
+            false => Verdict::NotHeld,
+        }
     }
 
     pub(crate) fn refresh(
@@ -200,6 +215,7 @@ impl Queue {
             hold.over_ms = now_ms + u64::from(hold.timeout_secs) * 1_000;
         }
         let holds = &self.holds;
+        self.locks.retain(|lock| !lock.is_provisional);
         for lock in &mut self.locks {
             lock.was_used = holds.iter().any(|hold| hold.name == lock.name);
         }

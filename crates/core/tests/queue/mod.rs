@@ -45,6 +45,8 @@ pub(crate) struct Lock {
     pub(crate) kind: Kind,
     /// Somebody held it or waited for it since it was made, or since the service started.
     was_used: bool,
+    /// A request that waits made it, and no process has held it yet.
+    is_provisional: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -162,7 +164,15 @@ impl Queue {
                 over_ms: self.now_ms + u64::from(timeout_secs) * 1_000,
             });
             self.use_lock(*name);
+            self.keep_lock(*name);
         }
+    }
+
+    fn keep_lock(&mut self, name: Name) {
+        self.locks
+            .iter_mut()
+            .filter(|lock| lock.name == name)
+            .for_each(|lock| lock.is_provisional = false);
     }
 
     fn use_lock(&mut self, name: Name) {
@@ -225,7 +235,7 @@ impl Queue {
         }
         let (holds, waiters) = (&self.holds, &self.waiters);
         self.locks.retain(|lock| {
-            !(lock.kind.is_ephemeral && lock.was_used)
+            !(lock.kind.is_ephemeral && lock.was_used || lock.is_provisional)
                 || holds.iter().any(|hold| hold.name == lock.name)
                 || waiters.iter().any(|waiter| waiter.wants(lock.name))
         });

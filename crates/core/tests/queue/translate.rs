@@ -49,7 +49,7 @@ pub(crate) fn secs(timeout_secs: u32) -> TimeoutSecs {
 
 pub(crate) fn terms(timeout_secs: u32) -> Terms {
     let timeout = secs(timeout_secs);
-    Terms { timeout, note: None, idempotency_key: None, detail: Detail::Own }
+    Terms { timeout, note: None, detail: Detail::Own }
 }
 
 pub(crate) fn wait(request: &Request) -> Duration {

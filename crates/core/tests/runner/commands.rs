@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use leasehold_core::{
-    Acquire, ApiKey, Command, HoldKey, KeyHash, KeyId, KeyLimits, ListLocks, LockUid, Mode,
-    Namespace, NewLock, Quotas, Wall, Want,
+    Acquire, ApiKey, Command, HoldKey, IdempotencyKey, KeyHash, KeyId, KeyLimits, ListLocks,
+    LockUid, Mode, Namespace, NewLock, Origin, Quotas, Wall, Want,
 };
 
 use super::options::Options;
@@ -32,6 +32,17 @@ const ACQUIRE: &str =
 
 const LIMITS: &str = "rate burst max-locks max-holds max-waiters";
 
+/// Where the command of a line comes from: its `as=KEY`, and the idempotency key `key=KEY`. A key that was
+/// made in the table can be revoked.
+pub(super) fn origin(words: &[&str], scene: &Scene<'_>) -> Result<Origin, String> {
+    let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name));
+    let key_id = value("as=").map(key_id).transpose()?;
+    let is_revocable = key_id.as_ref().is_some_and(|key_id| scene.keys.contains_key(key_id));
+    let idempotency_key = value("key=").map(IdempotencyKey::parse).transpose();
+    let idempotency_key = idempotency_key.map_err(|error| error.to_string())?;
+    Ok(Origin { key_id, is_revocable, idempotency_key })
+}
+
 /// The command that a line asks for.
 pub(super) fn command(words: &[&str], scene: &Scene<'_>) -> Result<Command, String> {
     let [verb, rest @ ..] = words else { return Err("there is no command".to_owned()) };
@@ -54,14 +65,15 @@ fn of_lock(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
     let (namespace, lock_id) = (scene.namespace.clone(), lock_id(lock)?);
     Ok(match verb {
         "create" => {
-            let options = Options::parse(options, "as shared exclusive writers readers ephemeral")?;
+            let options =
+                Options::parse(options, "as key shared exclusive writers readers ephemeral")?;
             let new = NewLock { uid: scene.uid, kind: options.kind };
             let quotas = scene.quotas(options.by.as_ref())?;
             Some(Command::CreateLock { namespace, lock_id, new, quotas })
         }
         "delete" => {
-            let Options { force, by, .. } = Options::parse(options, "force as")?;
-            Some(Command::DeleteLock { namespace, lock_id, force, by })
+            let Options { force, .. } = Options::parse(options, "force as key")?;
+            Some(Command::DeleteLock { namespace, lock_id, force, is_begun: false })
         }
         "history" => {
             let Options { before, limit, .. } = Options::parse(options, "before limit")?;
@@ -137,17 +149,17 @@ fn of_hold(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
     };
     Ok(Some(match verb {
         "refresh-read" | "refresh-write" => {
-            let options = Options::parse(options, "timeout own token")?;
+            let options = Options::parse(options, "timeout own token as key")?;
             let (token, timeout, detail) = (options.token, options.timeout()?, options.detail);
             Command::Refresh { hold, token, timeout, detail }
         }
         "release-read" | "release-write" => {
             let options = Options::parse(options, "own token key as")?;
-            let Options { token, detail, key: idempotency_key, by, .. } = options;
-            Command::Release { hold, token, idempotency_key, detail, by }
+            let Options { token, detail, .. } = options;
+            Command::Release { hold, token, detail }
         }
         "downgrade" => {
-            let terms = Options::parse(options, "timeout own note key")?.terms()?;
+            let terms = Options::parse(options, "timeout own note key as")?.terms()?;
             Command::Downgrade { hold, terms }
         }
         _ => {
@@ -163,12 +175,13 @@ fn of_process(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Com
     let (namespace, process_id) = (scene.namespace.clone(), process_id(process)?);
     Ok(match verb {
         "refresh-process" => {
-            let timeout = Options::parse(options, "timeout")?.timeout;
-            Some(Command::RefreshProcess { namespace, process_id, timeout })
+            let options = Options::parse(options, "timeout acknowledged as key")?;
+            let (timeout, acknowledged, rest) = (options.timeout, options.acknowledged, None);
+            Some(Command::RefreshProcess { namespace, process_id, timeout, acknowledged, rest })
         }
         "release-process" => {
-            let by = Options::parse(options, "as")?.by;
-            Some(Command::ReleaseProcess { namespace, process_id, by })
+            Options::parse(options, "as key")?;
+            Some(Command::ReleaseProcess { namespace, process_id, rest: None })
         }
         "process" if options.is_empty() => Some(Command::GetProcess { namespace, process_id }),
         _ => None,
@@ -185,9 +198,10 @@ fn of_key(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Command
             let patch = Options::parse(options, LIMITS)?.limits;
             Some(Command::LimitKey { key_id: key_id(id)?, namespace, patch })
         }
-        ("revoke-key", [id]) => Some(Command::RevokeKey { key_id: key_id(id)?, namespace }),
-        ("revoke-key", [id, "any"]) => {
-            Some(Command::RevokeKey { key_id: key_id(id)?, namespace: None })
+        ("revoke-key", [id, options @ ..]) => {
+            let (key_id, end_holds) = (key_id(id)?, options.contains(&"end-holds"));
+            let namespace = namespace.filter(|_| !options.contains(&"any"));
+            Some(Command::RevokeKey { key_id, namespace, end_holds, rest: None })
         }
         _ => None,
     })

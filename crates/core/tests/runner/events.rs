@@ -32,6 +32,7 @@ pub(super) fn of_event(event: &Event) -> String {
                 Leaving::TimedOut => "timed_out",
                 Leaving::LostHold => "lost_hold",
                 Leaving::LockDeleted => "lock_deleted",
+                Leaving::KeyRevoked => "key_revoked",
             };
             let (who, note) = who(waiter);
             format!("left({who} {why}{note})")

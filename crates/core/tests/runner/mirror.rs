@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leasehold_core::{
     Command, Effects, Event, EventKind, HoldView, ListLocks, LockId, LockView, Mode, Namespace,
-    Now, Outcome, Party, ProcessId, Reply, Table,
+    Now, Origin, Outcome, Party, ProcessId, Reply, Table,
 };
 
 use super::events::of_event;
@@ -117,8 +117,8 @@ fn locks_of(table: &mut Table, now: Now) -> BTreeMap<(Namespace, LockId), LockVi
 }
 
 fn look(table: &mut Table, now: Now, command: &Command) -> Option<Reply> {
-    match table.execute(now, command, &mut Effects::default()) {
+    match table.execute(now, &Origin::default(), command, &mut Effects::default()) {
         Outcome::Done(reply) => reply.ok(),
-        Outcome::Waiting(_) => None,
+        Outcome::Waiting(_) | Outcome::Continues { .. } => None,
     }
 }

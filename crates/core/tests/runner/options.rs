@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use leasehold_core::{
-    Detail, FencingToken, IdempotencyKey, KeyId, LimitsPatch, LockId, LockKind, LockState, LockUid,
-    NewLock, Note, ProcessId, Role, Terms, TimeoutSecs,
+    Detail, FencingToken, KeyId, LimitsPatch, LockId, LockKind, LockState, LockUid, NewLock, Note,
+    ProcessId, Role, Terms, TimeoutSecs,
 };
 
 use super::words;
@@ -20,8 +20,8 @@ pub(super) struct Options {
     pub(super) detail: Detail,
     pub(super) wait: Duration,
     pub(super) note: Option<Note>,
-    pub(super) key: Option<IdempotencyKey>,
     pub(super) token: Option<FencingToken>,
+    pub(super) acknowledged: Vec<FencingToken>,
     pub(super) creates: bool,
     pub(super) kind: LockKind,
     pub(super) force: bool,
@@ -43,8 +43,8 @@ impl Options {
             detail: Detail::Full,
             wait: Duration::ZERO,
             note: None,
-            key: None,
             token: None,
+            acknowledged: Vec::new(),
             creates: false,
             kind: LockKind::default(),
             force: false,
@@ -76,9 +76,13 @@ impl Options {
             "own" => self.detail = Detail::Own,
             "wait" => self.wait = Duration::from_millis(words::millis(value)?),
             "note" => self.note = Some(Note::parse(value).map_err(|error| error.to_string())?),
-            "key" => {
-                let key = IdempotencyKey::parse(value).map_err(|error| error.to_string())?;
-                self.key = Some(key);
+            // Where a command comes from is looked up in the line: `commands::origin`.
+            "key" => {}
+            "acknowledged" => {
+                let tokens =
+                    value.split('+').map(|token| Ok(FencingToken::new(words::number(token)?)));
+                self.acknowledged =
+                    tokens.collect::<Result<Vec<_>, String>>()?.into_iter().flatten().collect();
             }
             "token" => self.token = FencingToken::new(words::number(value)?),
             "create" => self.creates = true,
@@ -111,12 +115,7 @@ impl Options {
     }
 
     pub(super) fn terms(&self) -> Result<Terms, String> {
-        Ok(Terms {
-            timeout: self.timeout()?,
-            note: self.note.clone(),
-            idempotency_key: self.key.clone(),
-            detail: self.detail,
-        })
+        Ok(Terms { timeout: self.timeout()?, note: self.note.clone(), detail: self.detail })
     }
 
     pub(super) fn new_lock(&self, uid: LockUid) -> Option<NewLock> {

@@ -212,11 +212,19 @@ impl Stage {
             wall: now.wall,
             keys: self.table.keys(),
         };
-        let command = commands::command(parts, &scene)?;
+        let (command, origin) =
+            (commands::command(parts, &scene)?, commands::origin(parts, &scene)?);
         if !self.batch_is_open {
             self.expire_due()?;
         }
-        let outcome = self.table.execute(now, &command, &mut self.effects);
+        let mut outcome = self.table.execute(now, &origin, &command, &mut self.effects);
+        while let Outcome::Continues { next, mut part } = outcome {
+            outcome = self.table.execute(now, &origin, &next, &mut self.effects);
+            if let Outcome::Done(Ok(last)) = outcome {
+                part.extend(last);
+                outcome = Outcome::Done(Ok(*part));
+            }
+        }
         if let (Outcome::Waiting(ticket), Some(process)) = (&outcome, process_of(&command)) {
             self.waiting.insert(*ticket, process);
         }

@@ -24,6 +24,7 @@ pub(super) fn of_outcome(outcome: &Outcome) -> Vec<Fact> {
     match outcome {
         Outcome::Done(answer) => of_answer(answer),
         Outcome::Waiting(_) => vec![words("waits")],
+        Outcome::Continues { .. } => vec![words("continues")],
     }
 }
 
@@ -230,6 +231,10 @@ fn of_refusal(refusal: &Refusal) -> Vec<Fact> {
         Refusal::KeyExists(_) => ("key_exists", None),
         Refusal::BadLimits(_) => ("bad_limits", None),
         Refusal::NoSuchKey(_) => ("no_such_key", None),
+        Refusal::KeyRevoked => ("key_revoked", None),
+        Refusal::LockBeingDeleted(_) => ("lock_being_deleted", None),
+        Refusal::RequestOver { .. } => ("request_over", None),
+        Refusal::IdempotencyKeyReused(_) => ("idempotency_key_reused", None),
     };
     let mut facts = vec![words(format!("refused {code}"))];
     facts.extend(lock.map(|lock| of_lock(lock)).unwrap_or_default());

@@ -131,3 +131,9 @@ impl Follower {
         gap
     }
 }
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.log.left(&self.filter.namespace);
+    }
+}

@@ -1,10 +1,11 @@
 //! The events of this term, kept in memory up to a bound. Publishing never waits for a reader: readers
 //! hold the lock only for as long as it takes to share a few pieces.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use leasehold_core::Event;
+use leasehold_core::{Event, EventKind, Namespace};
 use tokio::sync::watch;
 
 use super::filter::{Filter, is_refresh};
@@ -26,6 +27,8 @@ struct State {
     /// Refreshes have a ring of their own, so that they push nothing else out.
     rings: Rings,
     stand: Stand,
+    /// How many follow the events of each namespace.
+    followers: BTreeMap<Namespace, usize>,
 }
 
 /// Whether there is anything to follow here.
@@ -100,6 +103,28 @@ impl EventLog {
         self.pulse.receiver_count() > 0
     }
 
+    /// The namespaces in which events tell of grants to a client that follows them.
+    pub(crate) fn followed_grants(&self, events: &[Event]) -> BTreeSet<Namespace> {
+        if !self.is_followed() {
+            return BTreeSet::new();
+        }
+        let state = self.state();
+        let grants = events.iter().filter(|event| matches!(event.kind, EventKind::Granted { .. }));
+        let namespaces = grants.map(|event| &event.namespace);
+        namespaces.filter(|namespace| state.followers.contains_key(*namespace)).cloned().collect()
+    }
+
+    /// A follower is gone.
+    pub(super) fn left(&self, namespace: &Namespace) {
+        let mut state = self.state();
+        if let Some(count) = state.followers.get_mut(namespace) {
+            *count -= 1;
+            if *count == 0 {
+                state.followers.remove(namespace);
+            }
+        }
+    }
+
     /// Another replica leads: whoever follows comes to an end, and finds it there.
     pub(crate) fn send_elsewhere(&self) {
         self.end_with(Stand::Elsewhere);
@@ -126,9 +151,13 @@ impl EventLog {
         after: Option<EventId>,
     ) -> Option<Follower> {
         let pulse = self.pulse.subscribe();
-        let state = self.state();
+        let mut state = self.state();
         let from = after.unwrap_or(state.last);
-        (state.stand == Stand::Here).then(|| Follower::new(Arc::clone(self), filter, pulse, from))
+        if state.stand != Stand::Here {
+            return None;
+        }
+        *state.followers.entry(filter.namespace.clone()).or_default() += 1;
+        Some(Follower::new(Arc::clone(self), filter, pulse, from))
     }
 
     /// What came after an event.

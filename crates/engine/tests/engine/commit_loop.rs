@@ -228,6 +228,7 @@ async fn rows_that_break_a_promise_stop_the_loop_and_readiness_says_why() {
         renewed_at: leasehold_core::Wall(0),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
     });
     store.commit(epoch, &batch).await.unwrap();
 

@@ -172,13 +172,7 @@ impl Instance {
 }
 
 fn release(lock: &str, process: &str) -> Command {
-    Command::Release {
-        hold: hold(lock, process),
-        token: None,
-        idempotency_key: None,
-        detail: Detail::Full,
-        by: None,
-    }
+    Command::Release { hold: hold(lock, process), token: None, detail: Detail::Full }
 }
 
 fn granted(outcome: Result<Reply, Failure>) -> Result<u64, Failure> {
@@ -206,7 +200,12 @@ fn key(name: &str) -> ApiKey {
 }
 
 fn revoke(name: &str) -> Command {
-    Command::RevokeKey { key_id: KeyId::parse(name).unwrap(), namespace: None }
+    Command::RevokeKey {
+        key_id: KeyId::parse(name).unwrap(),
+        namespace: None,
+        end_holds: false,
+        rest: None,
+    }
 }
 
 #[tokio::test]

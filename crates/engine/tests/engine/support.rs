@@ -111,9 +111,7 @@ impl Service {
 
     pub(crate) async fn release(&self, lock: &str, process: &str) -> Result<LockView, Failure> {
         let hold = hold(lock, process);
-        let (token, idempotency_key) = (None, None);
-        let (detail, by) = (Detail::Full, None);
-        self.lock(Command::Release { hold, token, idempotency_key, detail, by }).await
+        self.lock(Command::Release { hold, token: None, detail: Detail::Full }).await
     }
 
     async fn lock(&self, command: Command) -> Result<LockView, Failure> {
@@ -159,12 +157,7 @@ pub(crate) fn acquire_waiting(lock: &str, process: &str, secs: u32, wait_secs: u
         namespace,
         process_id,
         wants: vec![Want { lock_id, mode, create_if_missing: None }],
-        terms: Terms {
-            timeout: TimeoutSecs::new(secs).unwrap(),
-            note: None,
-            idempotency_key: None,
-            detail: Detail::Full,
-        },
+        terms: Terms { timeout: TimeoutSecs::new(secs).unwrap(), note: None, detail: Detail::Full },
         wait: Duration::from_secs(wait_secs),
         quotas: Quotas::default(),
     })

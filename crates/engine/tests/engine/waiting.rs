@@ -5,10 +5,10 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use leasehold_core::{
-    Command, Detail, HoldKey, IdempotencyKey, LockState, Mode, Quotas, Refusal, Reply, Terms,
-    TimeoutSecs,
+    Command, Detail, FencingToken, HoldKey, IdempotencyKey, ListLocks, LockId, LockState, Mode,
+    Origin, ProcessId, Quotas, Refusal, Reply, Terms, TimeoutSecs,
 };
-use leasehold_engine::{Engine, Failure, Settings, SystemClock};
+use leasehold_engine::{Engine, Failure, Filter, Locks, Settings, SystemClock};
 use leasehold_store::{Fault, FaultyStore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,8 +27,17 @@ impl Service {
     /// Sends a command that commits, lets the outcome come, and hands it to nobody: the caller hangs up
     /// in between, after `meanwhile` is done.
     async fn granted_to_nobody(&self, command: Command, meanwhile: impl AsyncFnOnce()) {
+        self.keyed_granted_to_nobody(Origin::default(), command, meanwhile).await;
+    }
+
+    async fn keyed_granted_to_nobody(
+        &self,
+        origin: Origin,
+        command: Command,
+        meanwhile: impl AsyncFnOnce(),
+    ) {
         let commits = self.faults.commits();
-        let mut call = pin!(self.engine.submit(command));
+        let mut call = pin!(self.engine.submit_from(origin, command));
         let held = self.clock.hold();
         assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         drop(held);
@@ -38,13 +47,26 @@ impl Service {
         meanwhile().await;
     }
 
-    /// What the lock is doing once the loop has dealt with everything that it knows of.
+    /// What another process is told that the lock is doing, once the loop has dealt with everything that
+    /// it knows of. To ask for the lock by name would show a holder its hold.
     async fn settled_state(&self) -> LockState {
         // One round takes note of who is gone, and the next has committed what follows from it.
         for _ in 0..3 {
-            self.get("job").await.unwrap();
+            self.state_for_others().await;
         }
-        self.get("job").await.unwrap().state
+        self.state_for_others().await
+    }
+
+    async fn state_for_others(&self) -> LockState {
+        let other = self.engine.submit(acquire("job", "somebody else", 60)).await;
+        match other {
+            Err(Failure::Refused(Refusal::Held(lock))) => lock.state,
+            Ok(_) => {
+                self.release("job", "somebody else").await.unwrap();
+                LockState::Free
+            }
+            Err(other) => panic!("expected a state, got {other:?}"),
+        }
     }
 
     /// Returns once so many requests stand in line.
@@ -132,10 +154,10 @@ async fn a_grant_that_nobody_took_is_given_back_at_once() {
         let call = acquire_waiting("job", "gone", 60, wait_secs);
         service
             .granted_to_nobody(call, async || {
-                assert_eq!(service.get("job").await.unwrap().state, LockState::Write);
+                assert_eq!(service.state_for_others().await, LockState::Write);
             })
             .await;
-        let free = async { while service.get("job").await.unwrap().state != LockState::Free {} };
+        let free = async { while service.state_for_others().await != LockState::Free {} };
         timeout(SOON, free).await.expect("nothing is held for nobody");
     }
 }
@@ -233,17 +255,12 @@ async fn a_caller_that_hangs_up_in_the_moment_of_its_grant_holds_nothing() {
     service.clock.advance(6);
     gone.abort();
     assert!(gone.await.unwrap_err().is_cancelled());
-    let free = async { while service.get("job").await.unwrap().state != LockState::Free {} };
+    let free = async { while service.state_for_others().await != LockState::Free {} };
     timeout(SOON, free).await.expect("nothing is held for nobody");
 }
 
 fn terms() -> Terms {
-    Terms {
-        timeout: TimeoutSecs::new(60).unwrap(),
-        note: None,
-        idempotency_key: None,
-        detail: Detail::Own,
-    }
+    Terms { timeout: TimeoutSecs::new(60).unwrap(), note: None, detail: Detail::Own }
 }
 
 /// A process that turned a hold into another had one before: taking it away would leave it with
@@ -264,14 +281,9 @@ async fn a_change_of_mode_that_nobody_heard_of_is_not_given_back() {
     assert_eq!(service.settled_state().await, LockState::Write);
 }
 
-fn with_key(command: Command) -> Command {
-    match command {
-        Command::Acquire(mut acquire) => {
-            acquire.terms.idempotency_key = Some(IdempotencyKey::parse("7").unwrap());
-            Command::Acquire(acquire)
-        }
-        other => panic!("expected an acquire, got {other:?}"),
-    }
+fn with_key(key: &str) -> Origin {
+    let idempotency_key = Some(IdempotencyKey::parse(key).unwrap());
+    Origin { idempotency_key, ..Origin::default() }
 }
 
 /// The first reply was lost on its way, the request came again and was told its token; then the loop
@@ -280,10 +292,12 @@ fn with_key(command: Command) -> Command {
 async fn i4_a_grant_is_not_given_back_once_its_process_was_told_of_it_otherwise() {
     let service = Service::start().await;
     service.create("job").await.unwrap();
-    let call = || with_key(acquire("job", "alice", 60));
-    service
-        .granted_to_nobody(call(), async || assert!(service.grant(call()).await.unwrap() > 0))
-        .await;
+    let call = || acquire("job", "alice", 60);
+    let again = async || {
+        let reply = service.engine.submit_from(with_key("7"), call()).await;
+        assert!(matches!(reply, Ok(Reply::Granted(_))), "{reply:?}");
+    };
+    service.keyed_granted_to_nobody(with_key("7"), call(), again).await;
     assert_eq!(service.settled_state().await, LockState::Write, "it was sent again");
     service.release("job", "alice").await.unwrap();
 
@@ -292,13 +306,101 @@ async fn i4_a_grant_is_not_given_back_once_its_process_was_told_of_it_otherwise(
     assert_eq!(service.settled_state().await, LockState::Write, "it was refreshed");
     service.release("job", "alice").await.unwrap();
 
-    service.grant(call()).await.unwrap();
+    service.engine.submit_from(with_key("8"), call()).await.unwrap();
     {
-        let mut again = pin!(service.engine.submit(call()));
+        let mut again = pin!(service.engine.submit_from(with_key("8"), call()));
         let held = service.clock.hold();
         assert!(again.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         drop(held);
         service.get("job").await.unwrap();
     }
     assert_eq!(service.settled_state().await, LockState::Write, "the first copy was heard");
+}
+
+/// The story: a process's wait was granted while its connection broke. It asked again, or looked, and was
+/// told that it holds the lock; then the end of the first connection was noticed, and the hold was given
+/// back, while the process worked under it. Here is every answer that shows a process its hold.
+#[tokio::test]
+async fn i4_a_grant_is_not_given_back_once_any_answer_has_shown_it_to_its_process() {
+    let service = Service::start().await;
+    service.create("job").await.unwrap();
+    let lock_id = LockId::parse("job").unwrap();
+    let process_id = ProcessId::parse("alice").unwrap();
+    let list = ListLocks {
+        namespace: namespace(),
+        prefix: String::new(),
+        state: None,
+        process_id: None,
+        after: None,
+        limit: 10,
+    };
+    let of_process = ListLocks { process_id: Some(process_id.clone()), ..list.clone() };
+    let mut read = acquire("job", "alice", 60);
+    if let Command::Acquire(acquire) = &mut read {
+        acquire.wants[0].mode = Mode::Read;
+    }
+    let hold = hold("job", "alice");
+    let reader = HoldKey { mode: Mode::Read, ..hold.clone() };
+    let timeout = TimeoutSecs::new(60).unwrap();
+    let ways = [
+        ("406", acquire("job", "alice", 60)),
+        ("an acquire in the other mode", read),
+        ("GET of the process", Command::GetProcess { namespace: namespace(), process_id }),
+        ("GET of the lock", Command::GetLock { namespace: namespace(), lock_id: lock_id.clone() }),
+        ("the list", Command::ListLocks(list)),
+        ("the list of the process", Command::ListLocks(of_process)),
+        ("a refused create", create("job")),
+        (
+            "a refused delete",
+            Command::DeleteLock { namespace: namespace(), lock_id, force: false, is_begun: false },
+        ),
+        (
+            "a refused refresh",
+            Command::Refresh { hold: reader.clone(), token: None, timeout, detail: Detail::Own },
+        ),
+        ("a refused release", Command::Release { hold: reader, token: None, detail: Detail::Own }),
+        (
+            "a stale token",
+            Command::Release { hold, token: FencingToken::new(1 << 40), detail: Detail::Own },
+        ),
+    ];
+    for (way, command) in ways {
+        let look = async || drop(service.engine.submit(command).await);
+        service.granted_to_nobody(acquire("job", "alice", 60), look).await;
+        assert_eq!(service.settled_state().await, LockState::Write, "{way} showed it");
+        service.release("job", "alice").await.unwrap();
+    }
+}
+
+/// The same for events: a process that follows them has read that it holds the lock.
+#[tokio::test]
+async fn i4_a_grant_that_events_have_told_of_is_not_given_back() {
+    let service = Service::start().await;
+    service.create("job").await.unwrap();
+    let filter = Filter {
+        namespace: namespace(),
+        locks: Locks::WithPrefix(String::new()),
+        with_refreshes: false,
+    };
+    let mut follower = service.engine.follow(filter, None).unwrap();
+    let listen = async || assert!(follower.next().await.is_some());
+    service.granted_to_nobody(acquire("job", "alice", 60), listen).await;
+    assert_eq!(service.settled_state().await, LockState::Write, "events told of it");
+    service.release("job", "alice").await.unwrap();
+    drop(follower);
+    service.granted_to_nobody(acquire("job", "bob", 60), async || {}).await;
+    assert_eq!(service.settled_state().await, LockState::Free, "no client follows any more");
+}
+
+/// A client that had no answer sends its request again. The first copy, which was granted and given back,
+/// does not count.
+#[tokio::test]
+async fn a_request_whose_grant_was_given_back_can_be_sent_again() {
+    let service = Service::start().await;
+    service.create("job").await.unwrap();
+    let call = || acquire("job", "alice", 60);
+    service.keyed_granted_to_nobody(with_key("7"), call(), async || {}).await;
+    assert_eq!(service.settled_state().await, LockState::Free);
+    let reply = service.engine.submit_from(with_key("7"), call()).await;
+    assert!(matches!(reply, Ok(Reply::Granted(_))), "{reply:?}");
 }

@@ -1,4 +1,4 @@
-//! `leasehold key revoke`: shut a key out.
+//! `leasehold key revoke`: shut a key out, and end its holds if asked to.
 
 use std::io::{self, Write as _};
 
@@ -14,10 +14,14 @@ pub(super) struct RevokeArguments {
     /// The key's id, as `leasehold key list` shows it
     #[arg(value_name = "KEY_ID", value_parser = |text: &str| KeyId::parse(text))]
     key_id: KeyId,
+    /// End the holds that were acquired with it, too
+    #[arg(long)]
+    end_holds: bool,
 }
 
 pub(super) fn revoke(client: &Client, arguments: &RevokeArguments) -> Result<(), KeyError> {
-    let key: Key = client.delete(&format!("/v1/keys/{}", arguments.key_id))?;
+    let query = if arguments.end_holds { "?end_holds=true" } else { "" };
+    let key: Key = client.delete(&format!("/v1/keys/{}{query}", arguments.key_id))?;
     writeln!(
         io::stdout(),
         "Revoked {} ({} in namespace {}): it opens nothing any more.",

@@ -75,6 +75,8 @@ pub(super) struct HoldLine {
     acquired_at: Time,
     note: Option<String>,
     idempotency_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acquired_by: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +96,8 @@ pub(super) struct PastHoldLine {
     cause: CauseWord,
     ended_by: Option<String>,
     note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -186,6 +190,7 @@ impl Line {
                 renewed_at: _,
                 note,
                 idempotency_key,
+                acquired_by,
             } => Self::Hold(HoldLine {
                 namespace: hold.namespace.to_string(),
                 lock_id: hold.lock_id.to_string(),
@@ -196,6 +201,7 @@ impl Line {
                 acquired_at: Time(*acquired_at),
                 note: note.as_ref().map(Note::to_string),
                 idempotency_key: idempotency_key.as_ref().map(IdempotencyKey::to_string),
+                acquired_by: acquired_by.as_ref().map(KeyId::to_string),
             }),
             Row::Past { slot, namespace, lock_id, past } => {
                 Self::PastHold(PastHoldLine::of(*slot, namespace, lock_id, past))
@@ -245,6 +251,11 @@ impl HoldLine {
             renewed_at: self.acquired_at.0,
             note: self.note.as_deref().map(note).transpose()?,
             idempotency_key: self.idempotency_key.as_deref().map(idempotency_key).transpose()?,
+            acquired_by: self
+                .acquired_by
+                .as_deref()
+                .map(|text| key_id("acquired_by", text))
+                .transpose()?,
         })
     }
 }
@@ -264,6 +275,7 @@ impl PastHoldLine {
             cause: past.cause.into(),
             ended_by: past.by.as_ref().map(KeyId::to_string),
             note: past.note.as_ref().map(Note::to_string),
+            idempotency_key: past.idempotency_key.as_ref().map(IdempotencyKey::to_string),
         }
     }
 
@@ -282,6 +294,11 @@ impl PastHoldLine {
                 cause: self.cause.into(),
                 by: self.ended_by.as_deref().map(|text| key_id("ended_by", text)).transpose()?,
                 note: self.note.as_deref().map(note).transpose()?,
+                idempotency_key: self
+                    .idempotency_key
+                    .as_deref()
+                    .map(idempotency_key)
+                    .transpose()?,
             },
         })
     }

@@ -49,6 +49,7 @@ fn hold(lock: &str, process: &str, token: u64) -> Row {
         renewed_at: Wall(1_700_000_000_000),
         note: Some(Note::parse("deploy 4711").unwrap()),
         idempotency_key: None,
+        acquired_by: None,
     }
 }
 
@@ -67,6 +68,7 @@ fn past(slot: u64, number: u64, token: u64) -> Row {
             cause: EndCause::Forced,
             by: Some(KeyId::parse("k1").unwrap()),
             note: None,
+            idempotency_key: None,
         },
     }
 }
@@ -438,6 +440,7 @@ fn rows() -> impl Strategy<Value = Row> {
                 acquired_at,
                 renewed_at: acquired_at,
                 note,
+                acquired_by: idempotency_key.is_some().then(|| KeyId::parse("k").unwrap()),
                 idempotency_key,
             });
     let release = (hold_keys(), mark(), any::<u64>())
@@ -457,6 +460,9 @@ fn rows() -> impl Strategy<Value = Row> {
                     acquired_at,
                     ended_at,
                     cause,
+                    idempotency_key: by
+                        .as_ref()
+                        .map(|by| IdempotencyKey::parse(by.as_str()).unwrap()),
                     by,
                     note,
                 };

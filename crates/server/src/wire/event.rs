@@ -80,12 +80,14 @@ pub(crate) enum EventWord {
 pub(crate) enum LeaveReason {
     /// Its client hung up.
     HungUp,
-    /// Its wait ended, and nobody came back to its place.
+    /// Its wait timed out.
     TimedOut,
     /// It lost the hold that it was to upgrade.
     LostHold,
     /// The lock was broken.
     LockDeleted,
+    /// The API key that it waited with was revoked.
+    KeyRevoked,
 }
 
 impl EventWord {
@@ -184,6 +186,7 @@ impl From<Leaving> for LeaveReason {
             Leaving::TimedOut => Self::TimedOut,
             Leaving::LostHold => Self::LostHold,
             Leaving::LockDeleted => Self::LockDeleted,
+            Leaving::KeyRevoked => Self::KeyRevoked,
         }
     }
 }

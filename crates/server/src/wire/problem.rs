@@ -1,5 +1,6 @@
 //! The document that every refusal comes with.
 
+use leasehold_core::FencingToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,6 +54,10 @@ pub(crate) struct ProblemDocument<'a> {
     /// With `quota_exceeded`: which, and what there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     quota: Option<UsedUp>,
+    /// With `request_over`: the token that the hold had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    fencing_token: Option<u64>,
     /// The same as in the header `x-request-id`.
     request_id: &'a str,
 }
@@ -80,6 +85,7 @@ impl<'a> ProblemDocument<'a> {
                 max,
                 count,
             }),
+            fencing_token: problem.evidence.past_token().map(FencingToken::get),
             request_id,
         }
     }

@@ -15,9 +15,9 @@ pub(crate) struct ProcessHolds<'a> {
     process_id: &'a str,
     /// By lock, then by mode.
     holds: Vec<OneHold<'a>>,
-    /// What it lost since a refresh of the process told it last, the oldest first: at most the newest
-    /// 100, as long as the process holds or waits for anything else, and not remembered across a
-    /// restart of the service. What counts is what it holds.
+    /// What it lost, the oldest first: at most the newest 100, and not remembered across a restart of the
+    /// service. A loss is named until the client acknowledges it, or for 10 minutes after a refresh of the
+    /// process named it first. What counts is what it holds.
     lost: Vec<Lost<'a>>,
 }
 

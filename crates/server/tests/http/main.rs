@@ -11,6 +11,7 @@ mod history;
 mod holds;
 mod http2;
 mod key_limits;
+mod key_revocation;
 mod keys;
 mod kinds;
 mod lists;

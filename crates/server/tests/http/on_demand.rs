@@ -78,9 +78,9 @@ fn a_key_made_through_one_works_at_the_other_and_a_revoked_one_does_not() {
 
     let target = format!("/v1/keys/{}", &key[3..15]);
     first.call_as(ADMIN_KEY, "DELETE", &target).ok(200);
-    // It is not known there yet; but nothing is done for whom it let in.
+    // It is not known there yet; but nothing is done for a client that it let in.
     let refused = second.call_as(&key, "DELETE", &format!("{LOCK}/write-process/p"));
-    assert_eq!(refused.refusal(503, "not_ready")["outcome"], "none");
+    assert_eq!(refused.refusal(401, "unauthorized")["outcome"], "none");
     second.call_as(&key, "GET", LOCK).refusal(401, "unauthorized");
     first.call_as(&key, "GET", LOCK).refusal(401, "unauthorized");
     let lock = second.call_as(ADMIN_KEY, "GET", LOCK).ok(200);

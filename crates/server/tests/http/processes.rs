@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::Service;
+use crate::support::service::ADMIN_KEY;
 
 const PROCESS: &str = "/v1/process/worker-7";
 
@@ -67,8 +68,20 @@ fn one_refresh_keeps_all_holds_and_names_what_was_lost() {
     );
     assert!(refreshed["lost"][0]["ended_at"].is_string());
 
+    // The story: the answer was lost, the refresh was sent again, and named no loss: the client went on
+    // working without the lock.
+    let again = service.call("PUT", &target).ok(200);
+    assert_eq!(again["lost"], refreshed["lost"], "told until it is acknowledged");
+    let refreshed = service
+        .call("PUT", &format!("{target}?timeout_seconds=50&acknowledge_lost={lost},4711"))
+        .ok(200);
+    assert_eq!(refreshed["lost"], json!([]), "acknowledged");
+    assert_eq!(service.call("PUT", &target).ok(200)["lost"], json!([]));
+    for wrong in ["", "x", "1,", "1;2", &vec!["1"; 101].join(",")] {
+        let target = format!("{target}?acknowledge_lost={wrong}");
+        service.call("PUT", &target).refusal(400, "invalid_parameter");
+    }
     let refreshed = service.call("PUT", &format!("{target}?timeout_seconds=50")).ok(200);
-    assert_eq!(refreshed["lost"], json!([]), "told once");
     let expected = json!([["a", 50], ["c", 50]]);
     assert_eq!(json!(named(&refreshed["holds"], &["lock_id", "timeout"])), expected);
     service.call("PUT", &format!("{target}?timeout=604801")).refusal(400, "timeout_too_long");
@@ -97,6 +110,32 @@ fn one_release_gives_all_back() {
     assert_eq!(json!(named(&held["holds"], &["lock_id", "mode"])), expected);
     waiter.join().unwrap().ok(200);
     assert_eq!(service.call("GET", "/v1/distributed_lock/b").ok(200)["current_state"], "FREE");
+}
+
+/// The story: the process had 200,000 holds, and to release them in one batch took longer than the store
+/// allows: 503 each time, the table dropped and loaded again, and other calls stalled for seconds.
+#[test]
+fn a_process_with_many_holds_is_refreshed_and_released_in_steps() {
+    const BATCHES: usize = 50;
+    const HOLDS: usize = BATCHES * 64;
+    let service = service();
+    for batch in 0..BATCHES {
+        let locks = (0..64).map(|n| {
+            json!({ "lock_id": format!("l-{batch}-{n}"), "mode": "write", "create_if_missing": true })
+        });
+        let body = json!({ "process_id": "worker-7", "locks": locks.collect::<Vec<_>>() });
+        service.post_as(ADMIN_KEY, "/v1/acquire", &body.to_string()).ok(200);
+    }
+    let refreshed = service.call("PUT", &format!("{PROCESS}/refresh?timeout=99")).ok(200);
+    let holds = refreshed["holds"].as_array().unwrap();
+    assert_eq!(holds.len(), HOLDS);
+    assert!(holds.iter().all(|hold| hold["timeout"] == 99));
+    let key = [("Idempotency-Key", "all")];
+    let held = service.call_with("DELETE", PROCESS, &key).ok(200);
+    assert_eq!(held["holds"].as_array().unwrap().len(), HOLDS);
+    assert_eq!(service.call("GET", PROCESS).ok(200)["holds"], json!([]));
+    assert_eq!(service.call_with("DELETE", PROCESS, &key).ok(200)["holds"], json!([]));
+    service.call("DELETE", PROCESS).refusal(404, "process_holds_nothing");
 }
 
 #[test]

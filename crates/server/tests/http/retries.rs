@@ -36,9 +36,80 @@ fn an_acquire_that_is_sent_twice_gets_the_same_grant() {
     assert!(left <= 59_900, "the hold runs since the first time: {left}");
     with_key(&service, "PUT", "try-2").refusal(406, "already_held");
     service.call("PUT", HOLD).refusal(406, "already_held");
-    // Once it is over, the same key is a new request.
+}
+
+/// The story: a client acquired and released, and a proxy delivered a late copy of the acquire: 200, with a
+/// new token, and the lock was held for no client until its timeout.
+#[test]
+fn a_late_copy_of_an_acquire_does_not_take_the_lock_again() {
+    let service = service();
+    let first = token(&with_key(&service, "PUT", "try-1").ok(200));
     service.call("DELETE", HOLD).ok(200);
-    assert!(token(&with_key(&service, "PUT", "try-1").ok(200)) > first);
+    let problem = with_key(&service, "PUT", "try-1").refusal(409, "request_over");
+    assert_eq!(problem["fencing_token"], first);
+    assert_eq!(problem["retryable"], false);
+    assert_eq!(service.call("GET", LOCK).ok(200)["current_state"], "FREE");
+    assert!(token(&with_key(&service, "PUT", "try-2").ok(200)) > first);
+    // A late copy of the first request does not touch the second hold either.
+    with_key(&service, "PUT", "try-1").refusal(409, "request_over");
+    with_key(&service, "PUT", "try-2").ok(200);
+}
+
+#[test]
+fn an_idempotency_key_belongs_to_one_request() {
+    let service = service();
+    let key = [("Idempotency-Key", "try-1")];
+    service.call_with("PUT", &format!("{HOLD}?timeout=30"), &key).ok(200);
+    service.call_with("PUT", &format!("{HOLD}?timeout=30&wait_seconds=9"), &key).ok(200);
+    for other in ["?timeout=31", "?timeout=30&note=x"] {
+        let problem = service
+            .call_with("PUT", &format!("{HOLD}{other}"), &key)
+            .refusal(422, "idempotency_key_reused");
+        assert_eq!(problem["outcome"], "none");
+    }
+    // Another process may draw the same key, and so may the release that follows.
+    let other = format!("{LOCK}/write-process/q?timeout=30");
+    service.call_with("PUT", &other, &key).refusal(409, "held");
+    service.call_with("DELETE", HOLD, &key).ok(200);
+    service.call_with("DELETE", HOLD, &key).ok(200);
+}
+
+/// The story: the answer to an upgrade was lost, the client sent it again, and was told 409 `not_held`,
+/// "stop using what the lock protects", though it held the lock in its new mode.
+#[test]
+fn a_conversion_that_is_sent_twice_has_the_same_answer() {
+    let service = service();
+    let reader = format!("{LOCK}/read-process/p");
+    service.call("PUT", &reader).ok(200);
+    let upgrade = format!("{reader}/upgrade");
+    let key = [("Idempotency-Key", "up-1")];
+    let first = token(&service.call_with("PUT", &upgrade, &key).ok(200));
+    assert_eq!(token(&service.call_with("PUT", &upgrade, &key).ok(200)), first);
+    service.call("PUT", &upgrade).refusal(406, "already_held");
+    let downgrade = format!("{HOLD}/downgrade");
+    let key = [("Idempotency-Key", "down-1")];
+    let second = token(&service.call_with("PUT", &downgrade, &key).ok(200));
+    assert_eq!(token(&service.call_with("PUT", &downgrade, &key).ok(200)), second);
+    service.call("PUT", &downgrade).refusal(406, "already_held");
+    service.call_with("PUT", &upgrade, &[("Idempotency-Key", "up-1")]).refusal(409, "request_over");
+}
+
+#[test]
+fn a_lock_is_created_and_deleted_once() {
+    let service = Service::start();
+    let key = [("Idempotency-Key", "once")];
+    let made = service.call_with("POST", LOCK, &key).ok(201);
+    assert_eq!(service.call_with("POST", LOCK, &key).ok(201)["id"], made["id"]);
+    service
+        .call_with("POST", &format!("{LOCK}?is_exclusive=true"), &key)
+        .refusal(422, "idempotency_key_reused");
+    service.call("POST", LOCK).refusal(400, "lock_exists");
+    assert_eq!(service.call_with("DELETE", LOCK, &key).ok(200)["id"], made["id"]);
+    assert_eq!(service.call_with("DELETE", LOCK, &key).ok(200)["id"], made["id"]);
+    service.call("POST", LOCK).ok(201);
+    // A late copy of the delete does not remove the lock that was created since.
+    service.call_with("DELETE", LOCK, &key).ok(200);
+    service.call("GET", LOCK).ok(200);
 }
 
 #[test]

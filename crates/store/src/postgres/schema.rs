@@ -6,11 +6,12 @@ use tokio_postgres::{Error, Transaction};
 /// Format `n` is made by the first `n` of these. A script that has been released never changes. The
 /// columns of `meta` that tell who leads stay in every format, so that old and new replicas can take
 /// turns while they are being replaced.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 
 /// Version of the tables that this version of Leasehold works with.

@@ -33,6 +33,7 @@ fn golden_hold_with(
     renewed_at: Wall,
     note: Option<Note>,
     idempotency_key: Option<IdempotencyKey>,
+    acquired_by: Option<KeyId>,
 ) -> Row {
     Row::Hold {
         hold: golden_hold_key(),
@@ -42,14 +43,26 @@ fn golden_hold_with(
         renewed_at,
         note,
         idempotency_key,
+        acquired_by,
     }
 }
 
+/// A hold as versions 2 to 4 knew it.
 fn golden_hold(renewed_at: Wall) -> Row {
     golden_hold_with(
         renewed_at,
         Some(Note::parse("deploy 4711").unwrap()),
         Some(IdempotencyKey::parse("once").unwrap()),
+        None,
+    )
+}
+
+fn golden_hold_of_key(renewed_at: Wall) -> Row {
+    golden_hold_with(
+        renewed_at,
+        Some(Note::parse("deploy 4711").unwrap()),
+        Some(IdempotencyKey::parse("once").unwrap()),
+        Some(KeyId::parse("k2").unwrap()),
     )
 }
 
@@ -76,7 +89,7 @@ fn golden_key(limits: KeyLimits) -> Row {
     })
 }
 
-fn golden_past() -> Row {
+fn golden_past(idempotency_key: Option<IdempotencyKey>) -> Row {
     Row::Past {
         slot: 300,
         namespace: namespace(),
@@ -91,6 +104,7 @@ fn golden_past() -> Row {
             cause: EndCause::Forced,
             by: Some(KeyId::parse("k1").unwrap()),
             note: Some(Note::parse("deploy 4711").unwrap()),
+            idempotency_key,
         },
     }
 }
@@ -102,19 +116,19 @@ fn golden_limits() -> KeyLimits {
     }
 }
 
-/// Rows, their keys, and their values in version 4.
+/// Rows, their keys, and their values in version 5.
 fn golden_rows() -> [(Row, &'static str, &'static str); 8] {
     let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
     [
         (
             golden_lock(semaphore),
             "lock/default/deploy",
-            "040707070707070707070707070707070701ac0201040180a0abfef96282a0abfef9627bfce637",
+            "050707070707070707070707070707070701ac0201040180a0abfef96282a0abfef962b3eb78f8",
         ),
         (
-            golden_hold(Wall(1_700_000_000_500)),
+            golden_hold_of_key(Wall(1_700_000_000_500)),
             "hold/default/deploy%2Fprod/w/100%25",
-            "04ac023c80a0abfef962e8a7abfef962010b6465706c6f79203437313101046f6e6365bb616e91",
+            "05ac023c80a0abfef962e8a7abfef962010b6465706c6f79203437313101046f6e636501026b3225093b65",
         ),
         (
             Row::Release {
@@ -123,40 +137,69 @@ fn golden_rows() -> [(Row, &'static str, &'static str); 8] {
                 number: 300,
             },
             "release/default/deploy%2Fprod/w/100%25",
-            "04046f6e6365ac02a75b3925",
+            "05046f6e6365ac02395b93e9",
         ),
         (
-            golden_past(),
+            golden_past(Some(IdempotencyKey::parse("once").unwrap())),
             "history/300",
-            "04ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f7920343731319ae67e05",
+            "05ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f79203437313101046f6e63654c8e19c6",
         ),
         (
             golden_key(golden_limits()),
             "key/k1",
-            "040764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900013201ac020001f40301004b7dcd45",
+            "050764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900013201ac020001f40301002faf675d",
         ),
-        (Row::Sequence(FencingToken::MAX), "meta/sequence", "04ffffffffffffff0f4cdb6d4d"),
+        (Row::Sequence(FencingToken::MAX), "meta/sequence", "05ffffffffffffff0f0fcf165a"),
         (
             Row::Import { begun_at: Wall(1_700_000_000_000) },
             "meta/import",
-            "0480a0abfef962ab2f6251",
+            "0580a0abfef9621f2415f7",
         ),
         (
             Row::StoredDeadlines { since: Wall(1_700_000_000_000) },
             "meta/stored-deadlines",
-            "0480a0abfef9621bfab0b7",
+            "0580a0abfef962aff1c711",
         ),
     ]
 }
 
-/// What is on disk today must be readable tomorrow: these bytes never change for version 4.
+/// What is on disk today must be readable tomorrow: these bytes never change for version 5.
 #[test]
-fn golden_bytes_of_version_4() {
+fn golden_bytes_of_version_5() {
     for (row, key, value) in golden_rows() {
         let (stored_key, stored_value) = encode(&row).unwrap();
         assert_eq!(String::from_utf8(stored_key.clone()).unwrap(), key);
         assert_eq!(hex(&stored_value), value, "{key}");
         assert_eq!(decode(&stored_key, &stored_value), Ok(row));
+    }
+}
+
+/// Version 4 did not know which key took a hold, nor which request took a past one.
+#[test]
+fn golden_bytes_of_version_4_are_still_read() {
+    let semaphore = LockKind { max_readers: Some(300), max_writers: Some(4), is_ephemeral: true };
+    let golden = [
+        (
+            golden_lock(semaphore),
+            "040707070707070707070707070707070701ac0201040180a0abfef96282a0abfef9627bfce637",
+        ),
+        (
+            golden_hold(Wall(1_700_000_000_500)),
+            "04ac023c80a0abfef962e8a7abfef962010b6465706c6f79203437313101046f6e6365bb616e91",
+        ),
+        (
+            golden_past(None),
+            "04ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f7920343731319ae67e05",
+        ),
+        (
+            golden_key(golden_limits()),
+            "040764656661756c7402026369090909090909090909090909090909090909090909090909090909090909090900013201ac020001f40301004b7dcd45",
+        ),
+        (Row::Sequence(FencingToken::MAX), "04ffffffffffffff0f4cdb6d4d"),
+        (Row::Import { begun_at: Wall(1_700_000_000_000) }, "0480a0abfef962ab2f6251"),
+    ];
+    for (row, value) in golden {
+        assert_eq!(decode(&encode_key(&row.key()), &unhex(value)), Ok(row));
     }
 }
 
@@ -174,7 +217,7 @@ fn golden_bytes_of_version_3_are_still_read() {
             "03ac023c80a0abfef962010b6465706c6f79203437313101046f6e636550b68cad",
         ),
         (
-            golden_past(),
+            golden_past(None),
             "03ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f79203437313166036daf",
         ),
         (
@@ -203,7 +246,7 @@ fn golden_bytes_of_version_2_are_still_read() {
             "02ac023c80a0abfef962010b6465706c6f79203437313101046f6e6365746f8bce",
         ),
         (
-            golden_past(),
+            golden_past(None),
             "02ad020764656661756c740b6465706c6f792f70726f64043130302501ac0280a0abfef96282a0abfef9620201026b31010b6465706c6f792034373131594ea0d2",
         ),
         (
@@ -239,7 +282,10 @@ fn golden_bytes_of_version_1_are_still_read() {
             golden_lock(exclusive),
             "01070707070707070707070707070707070180a0abfef96282a0abfef962f1a4da1e",
         ),
-        (golden_hold_with(Wall(1_700_000_000_000), None, None), "01ac023c80a0abfef96259c96f6f"),
+        (
+            golden_hold_with(Wall(1_700_000_000_000), None, None, None),
+            "01ac023c80a0abfef96259c96f6f",
+        ),
         (
             golden_key(KeyLimits::default()),
             "010764656661756c74020263690909090909090909090909090909090909090909090909090909090909090909005ddf5108",
@@ -321,7 +367,7 @@ fn a_later_version_is_named_with_the_known_ones() {
     seal(key, &mut value);
     let error = decode(key, &value).unwrap_err();
     let text =
-        "row \"meta/sequence\" is in version 5; this version of Leasehold reads versions 1 to 4";
+        "row \"meta/sequence\" is in version 6; this version of Leasehold reads versions 1 to 5";
     assert_eq!(error.to_string(), text);
 }
 
@@ -369,6 +415,7 @@ fn past_rows() -> impl Strategy<Value = Row> {
                 ended_at: Wall(ended_at),
                 cause,
                 note: by.as_deref().map(|text| Note::parse(text).unwrap()),
+                idempotency_key: by.as_deref().map(|text| IdempotencyKey::parse(text).unwrap()),
                 by: by.map(|text| KeyId::parse(&text).unwrap()),
             },
         },
@@ -417,6 +464,7 @@ fn rows() -> impl Strategy<Value = Row> {
             acquired_at: Wall(acquired_at),
             renewed_at: Wall(renewed_at),
             note,
+            acquired_by: idempotency_key.is_some().then(|| KeyId::parse("k").unwrap()),
             idempotency_key,
         },
     );

@@ -16,8 +16,9 @@ use super::{RecordError, printable, seal, unseal};
 /// 1: the first. 2: locks know how many readers and writers they permit and whether they are ephemeral,
 /// holds have notes and idempotency keys; releases and past holds are rows, and so is an import that is
 /// not complete. 3: keys have limits. 4: holds know when
-/// their timeout began; whether such times can be reckoned by is a row.
-pub const VERSION: u8 = 4;
+/// their timeout began; whether such times can be reckoned by is a row. 5: holds know the API key that
+/// took them, past holds the idempotency key of the request that did.
+pub const VERSION: u8 = 5;
 
 /// A lock as version 1 knew it.
 #[derive(Deserialize)]
@@ -70,6 +71,18 @@ struct HoldFacts2<'a> {
     idempotency_key: Option<&'a str>,
 }
 
+/// A hold as version 4 knew it.
+#[derive(Deserialize)]
+struct HoldFacts4<'a> {
+    token: u64,
+    timeout_secs: u32,
+    acquired_at_ms: i64,
+    renewed_at_ms: i64,
+    #[serde(borrow)]
+    note: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct HoldFacts<'a> {
     token: u64,
@@ -79,6 +92,7 @@ struct HoldFacts<'a> {
     #[serde(borrow)]
     note: Option<&'a str>,
     idempotency_key: Option<&'a str>,
+    acquired_by: Option<&'a str>,
 }
 
 impl From<HoldFacts1> for HoldFacts2<'_> {
@@ -94,7 +108,7 @@ impl From<HoldFacts1> for HoldFacts2<'_> {
 }
 
 /// Later refreshes have left no time, so there is none to reckon by.
-impl<'a> From<HoldFacts2<'a>> for HoldFacts<'a> {
+impl<'a> From<HoldFacts2<'a>> for HoldFacts4<'a> {
     fn from(old: HoldFacts2<'a>) -> Self {
         Self {
             token: old.token,
@@ -107,10 +121,59 @@ impl<'a> From<HoldFacts2<'a>> for HoldFacts<'a> {
     }
 }
 
+impl<'a> From<HoldFacts4<'a>> for HoldFacts<'a> {
+    fn from(old: HoldFacts4<'a>) -> Self {
+        Self {
+            token: old.token,
+            timeout_secs: old.timeout_secs,
+            acquired_at_ms: old.acquired_at_ms,
+            renewed_at_ms: old.renewed_at_ms,
+            note: old.note,
+            idempotency_key: old.idempotency_key,
+            acquired_by: None,
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct ReleaseFacts<'a> {
     idempotency_key: &'a str,
     number: u64,
+}
+
+/// A past hold as versions before 5 knew it.
+#[derive(Deserialize)]
+struct PastFacts4<'a> {
+    number: u64,
+    namespace: &'a str,
+    lock_id: &'a str,
+    process_id: &'a str,
+    mode: StoredMode,
+    token: u64,
+    acquired_at_ms: i64,
+    ended_at_ms: i64,
+    cause: StoredCause,
+    by: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+impl<'a> From<PastFacts4<'a>> for PastFacts<'a> {
+    fn from(old: PastFacts4<'a>) -> Self {
+        Self {
+            number: old.number,
+            namespace: old.namespace,
+            lock_id: old.lock_id,
+            process_id: old.process_id,
+            mode: old.mode,
+            token: old.token,
+            acquired_at_ms: old.acquired_at_ms,
+            ended_at_ms: old.ended_at_ms,
+            cause: old.cause,
+            by: old.by,
+            note: old.note,
+            idempotency_key: None,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,6 +189,7 @@ struct PastFacts<'a> {
     cause: StoredCause,
     by: Option<&'a str>,
     note: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
 }
 
 /// The order of these is on disk.
@@ -207,7 +271,16 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
             };
             write(&facts, key, body)
         }
-        Row::Hold { token, timeout, acquired_at, renewed_at, note, idempotency_key, hold: _ } => {
+        Row::Hold {
+            token,
+            timeout,
+            acquired_at,
+            renewed_at,
+            note,
+            idempotency_key,
+            acquired_by,
+            hold: _,
+        } => {
             let facts = HoldFacts {
                 token: token.get(),
                 timeout_secs: timeout.get(),
@@ -215,6 +288,7 @@ pub(super) fn encode(row: &Row, key: &[u8]) -> Result<Vec<u8>, RecordError> {
                 renewed_at_ms: renewed_at.0,
                 note: note.as_ref().map(Note::as_str),
                 idempotency_key: idempotency_key.as_ref().map(IdempotencyKey::as_str),
+                acquired_by: acquired_by.as_ref().map(KeyId::as_str),
             };
             write(&facts, key, body)
         }
@@ -257,6 +331,7 @@ fn past_facts<'a>(
         },
         by: past.by.as_ref().map(KeyId::as_str),
         note: past.note.as_ref().map(Note::as_str),
+        idempotency_key: past.idempotency_key.as_ref().map(IdempotencyKey::as_str),
     }
 }
 
@@ -308,13 +383,20 @@ pub(super) fn decode(row_key: RowKey, key: &[u8], value: &[u8]) -> Result<Row, R
         }
         .map(|facts| lock_row(namespace, lock_id, &facts)),
         RowKey::Hold(hold) => match version {
-            1 => read(facts).map(|old: HoldFacts1| HoldFacts2::from(old).into()),
-            2 | 3 => read(facts).map(|old: HoldFacts2<'_>| old.into()),
+            1 => read(facts)
+                .map(|old: HoldFacts1| HoldFacts4::from(HoldFacts2::from(old)))
+                .map(HoldFacts::from),
+            2 | 3 => read::<HoldFacts2<'_>>(facts).map(HoldFacts4::from).map(HoldFacts::from),
+            4 => read::<HoldFacts4<'_>>(facts).map(HoldFacts::from),
             _ => read(facts),
         }
         .and_then(|facts| hold_row(hold, &facts)),
         RowKey::Release(hold) => read(facts).and_then(|facts| release_row(hold, &facts)),
-        RowKey::Past(slot) => read(facts).and_then(|facts| past_row(slot, &facts)),
+        RowKey::Past(slot) => match version {
+            1..=4 => read::<PastFacts4<'_>>(facts).map(PastFacts::from),
+            _ => read(facts),
+        }
+        .and_then(|facts| past_row(slot, &facts)),
         RowKey::Key(key_id) => match version {
             1 | 2 => read::<KeyFacts2<'_>>(facts).map(KeyFacts::from),
             _ => read(facts),
@@ -370,7 +452,12 @@ fn hold_row(hold: HoldKey, facts: &HoldFacts<'_>) -> Result<Row, Misfit> {
         renewed_at: Wall(facts.renewed_at_ms),
         note: facts.note.map(read_note).transpose()?,
         idempotency_key: facts.idempotency_key.map(read_idempotency_key).transpose()?,
+        acquired_by: facts.acquired_by.map(read_key_id).transpose()?,
     })
+}
+
+fn read_key_id(text: &str) -> Result<KeyId, Misfit> {
+    KeyId::parse(text).map_err(|_| "its key id is not a slug")
 }
 
 fn release_row(hold: HoldKey, facts: &ReleaseFacts<'_>) -> Result<Row, Misfit> {
@@ -379,7 +466,6 @@ fn release_row(hold: HoldKey, facts: &ReleaseFacts<'_>) -> Result<Row, Misfit> {
 }
 
 fn past_row(slot: u64, facts: &PastFacts<'_>) -> Result<Row, Misfit> {
-    let by = facts.by.map(KeyId::parse).transpose();
     Ok(Row::Past {
         slot,
         namespace: read_namespace(facts.namespace)?,
@@ -401,8 +487,9 @@ fn past_row(slot: u64, facts: &PastFacts<'_>) -> Result<Row, Misfit> {
                 StoredCause::Forced => EndCause::Forced,
                 StoredCause::Converted => EndCause::Converted,
             },
-            by: by.map_err(|_| "its key id is not a slug")?,
+            by: facts.by.map(read_key_id).transpose()?,
             note: facts.note.map(read_note).transpose()?,
+            idempotency_key: facts.idempotency_key.map(read_idempotency_key).transpose()?,
         },
     })
 }

@@ -35,6 +35,7 @@ pub(crate) fn hold(number: u64) -> Row {
         renewed_at: Wall(1_700_000_000_000),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
     }
 }
 

@@ -41,6 +41,7 @@ fn hold_of(lock_id: &str, process_id: &str, token: u64) -> Row {
         renewed_at: Wall(1_700_000_000_000),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn hold(process_id: &str, token: u64) -> Row {
         renewed_at: Wall(1_700_000_000_000),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
     }
 }
 

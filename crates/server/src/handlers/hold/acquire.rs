@@ -1,7 +1,7 @@
 //! Take a hold.
 
 use hyper::StatusCode;
-use leasehold_core::{Acquire, Command, Detail, HoldKey, Mode, Role, Terms, Want};
+use leasehold_core::{Acquire, Command, Detail, HoldKey, Mode, Role, Want};
 
 use super::{READ_PROCESS, WRITE_PROCESS, answer_with_grant};
 use crate::asked_kind::AskedKind;
@@ -22,7 +22,7 @@ pub(crate) static READ: Endpoint = Endpoint {
     description: "Takes a shared hold: beside other readers, never beside a writer, and never ahead \
                   of somebody who stands in line. The reply is the lock, with the `fencing_token` of \
                   the caller's own hold. A request with the `Idempotency-Key` of the one that was \
-                  granted gets the same grant again.",
+                  granted gets the same grant again while it lasts, and 409 `request_over` after that.",
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer_with_grant(api, &READ, caller, request, |call| parse(call, Mode::Read)))
     }),
@@ -40,7 +40,8 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     description: "Takes a hold that excludes readers, and other writers as far as the lock's \
                   `max_writers` says, and never ahead of somebody who stands in line. The reply is the \
                   lock, with the `fencing_token` of the caller's own hold. A request with the \
-                  `Idempotency-Key` of the one that was granted gets the same grant again.",
+                  `Idempotency-Key` of the one that was granted gets the same grant again while it lasts, \
+                  and 409 `request_over` after that.",
     parameters: &[
         &TIMEOUT_SECONDS,
         &WAIT_SECONDS,
@@ -67,7 +68,7 @@ fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
         namespace,
         process_id,
         wants: vec![Want { lock_id, mode, create_if_missing }],
-        terms: Terms { idempotency_key: call.idempotency_key()?, ..call.terms()? },
+        terms: call.terms()?,
         wait: call.wait()?,
         quotas: call.caller.quotas,
     };

@@ -41,22 +41,21 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
-    let (caller, idempotency_key, detail) = {
+    let (caller, origin, detail) = {
         let call = Call::open(caller, &ENDPOINT, &request)?;
-        let (idempotency_key, detail) = (call.idempotency_key()?, call.detail());
-        (call.caller, idempotency_key, detail)
+        let (origin, detail) = (call.origin()?, call.detail());
+        (call.caller, origin, detail)
     };
     let asked: AcquireRequest = body::read(request, api.settings.max_body_bytes).await?;
     let terms = Terms {
         timeout: TimeoutSecs::new(asked.timeout_seconds)
             .ok_or_else(|| body::invalid("`timeout_seconds` must be 1 or more"))?,
         note: asked.note.as_deref().map(Note::parse).transpose().map_err(|e| named("note", &e))?,
-        idempotency_key,
         detail,
     };
     let acquire = parse(&asked, caller, terms)?;
     let process_id = acquire.process_id.clone();
-    match api.engine.submit(Command::Acquire(acquire)).await? {
+    match api.engine.submit_from(origin, Command::Acquire(acquire)).await? {
         Reply::Granted(grants) => {
             let now = api.engine.mono();
             Ok(preferred(&Grants::new(&process_id, &grants, arrived, now), detail))

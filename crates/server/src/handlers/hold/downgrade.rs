@@ -21,7 +21,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   `fencing_token`: nobody can write in between. Readers at the head of the line come in \
                   with it. While others hold the lock for writing too, it is refused: 409 `held`.",
     parameters: &[&TIMEOUT_SECONDS, &NOTE],
-    headers: &[Header::Prefer],
+    headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::GrantedLock),
     refusals: &[
         ErrorCode::InvalidId,
@@ -31,6 +31,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TimeoutTooLong,
         ErrorCode::TooManyHolders,
         ErrorCode::TokensExhausted,
+        ErrorCode::AlreadyHeld,
+        ErrorCode::LockBeingDeleted,
+        ErrorCode::RequestOver,
+        ErrorCode::IdempotencyKeyReused,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer_with_grant(api, &ENDPOINT, caller, request, parse))

@@ -18,6 +18,9 @@ macro_rules! acquire_refusals {
             ErrorCode::TooManyLocks,
             ErrorCode::QuotaExceeded,
             ErrorCode::TokensExhausted,
+            ErrorCode::LockBeingDeleted,
+            ErrorCode::RequestOver,
+            ErrorCode::IdempotencyKeyReused,
         ]
     };
 }
@@ -57,8 +60,8 @@ async fn answer(
     request: Request,
     parse: impl FnOnce(&Call<'_>) -> Result<(Command, Detail), Problem>,
 ) -> Result<Response, Problem> {
-    let (command, detail) = Call::read(caller, endpoint, request, parse)?;
-    match api.engine.submit(command).await? {
+    let (origin, (command, detail)) = Call::read_from(caller, endpoint, request, parse)?;
+    match api.engine.submit_from(origin, command).await? {
         Reply::Lock(lock) => Ok(preferred(&Lock::from(&lock), detail)),
         other => Err(mismatched(&other)),
     }
@@ -73,8 +76,8 @@ async fn answer_with_grant(
     parse: impl FnOnce(&Call<'_>) -> Result<(Command, Detail), Problem>,
 ) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
-    let (command, detail) = Call::read(caller, endpoint, request, parse)?;
-    match api.engine.submit(command).await? {
+    let (origin, (command, detail)) = Call::read_from(caller, endpoint, request, parse)?;
+    match api.engine.submit_from(origin, command).await? {
         Reply::Granted(grants) => match grants.as_slice() {
             [grant] => {
                 let now = api.engine.mono();

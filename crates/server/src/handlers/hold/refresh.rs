@@ -32,7 +32,7 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     description: "Starts the hold's timeout anew, with the length given here. What has expired or \
                   was released is never acquired again this way: the reply is 409 `not_held`.",
     parameters: &[&TIMEOUT_SECONDS, &FENCING_TOKEN],
-    headers: &[Header::Prefer],
+    headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Lock),
     refusals: &[
         ErrorCode::InvalidId,
@@ -40,6 +40,7 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::NotHeld,
         ErrorCode::StaleToken,
         ErrorCode::TimeoutTooLong,
+        ErrorCode::IdempotencyKeyReused,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer(api, &WRITE, caller, request, |call| parse(call, Mode::Write)))

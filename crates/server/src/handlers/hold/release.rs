@@ -40,6 +40,7 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
         ErrorCode::NoSuchLock,
         ErrorCode::NothingToRelease,
         ErrorCode::StaleToken,
+        ErrorCode::IdempotencyKeyReused,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer(api, &WRITE, caller, request, |call| parse(call, Mode::Write)))
@@ -48,7 +49,5 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
 
 fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
     let (hold, token, detail) = (call.hold(mode)?, call.token()?, call.detail());
-    let idempotency_key = call.idempotency_key()?;
-    let by = call.caller.key_id.clone();
-    Ok((Command::Release { hold, token, idempotency_key, detail, by }, detail))
+    Ok((Command::Release { hold, token, detail }, detail))
 }

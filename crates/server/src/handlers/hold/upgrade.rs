@@ -23,7 +23,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   for each other for ever: the second is told 409 `deadlock`, and keeps its hold for \
                   reading until it releases it.",
     parameters: &[&TIMEOUT_SECONDS, &WAIT_SECONDS, &NOTE],
-    headers: &[Header::Prefer],
+    headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::GrantedLock),
     refusals: &[
         ErrorCode::InvalidId,
@@ -37,6 +37,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::QuotaExceeded,
         ErrorCode::TimeoutTooLong,
         ErrorCode::TokensExhausted,
+        ErrorCode::AlreadyHeld,
+        ErrorCode::LockBeingDeleted,
+        ErrorCode::RequestOver,
+        ErrorCode::IdempotencyKeyReused,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer_with_grant(api, &ENDPOINT, caller, request, parse))

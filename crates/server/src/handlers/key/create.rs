@@ -41,7 +41,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let caller = Call::open(caller, &ENDPOINT, &request)?.caller;
+    let (caller, origin) = {
+        let call = Call::open(caller, &ENDPOINT, &request)?;
+        let origin = call.origin()?;
+        (call.caller, origin)
+    };
     let asked: KeyRequest = body::read(request, api.settings.max_body_bytes).await?;
     let role = asked.role.into();
     let namespace = namespace(&caller, asked.namespace.as_deref())?;
@@ -49,7 +53,7 @@ async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Respo
     let now = SystemClock.now().wall;
     let made = credentials::generate(namespace, role, asked.label, now, limits)
         .map_err(|error| refuse(&error))?;
-    match api.engine.submit(Command::CreateKey(made.key)).await? {
+    match api.engine.submit_from(origin, Command::CreateKey(made.key)).await? {
         Reply::Key(key) => {
             let body = NewKey { public: Key::from(&key), key: &made.secret };
             Ok(reply::json(StatusCode::CREATED, &body))

@@ -40,13 +40,14 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let (key_id, namespace) = {
+    let (origin, key_id, namespace) = {
         let call = Call::open(caller, &ENDPOINT, &request)?;
-        (call.path_id("{key_id}", KeyId::parse)?, managed_namespace(&call.caller))
+        let key_id = call.path_id("{key_id}", KeyId::parse)?;
+        (call.origin()?, key_id, managed_namespace(&call.caller))
     };
     let change: KeyChange = body::read(request, api.settings.max_body_bytes).await?;
     let command = Command::LimitKey { key_id, namespace, patch: change.into() };
-    match api.engine.submit(command).await? {
+    match api.engine.submit_from(origin, command).await? {
         Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),
         other => Err(mismatched(&other)),
     }

@@ -10,6 +10,7 @@ use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
+use crate::parameter::END_HOLDS;
 use crate::problem::Problem;
 use crate::reply;
 use crate::state::ApiState;
@@ -21,9 +22,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     noun: Noun::Key,
     operation: "revoke_key",
     summary: "Revoke an API key",
-    description: "Shuts a key out for good, from the next request on. What was acquired with it stays \
-                  held until it is released or expires.",
-    parameters: &[],
+    description: "Shuts a key out for good, from the next request on. Requests that wait with it end with \
+                  401 `unauthorized`, and event streams close. What was acquired with it stays held until it \
+                  is released or expires; with `end_holds=true` it ends as well, as `forced`.",
+    parameters: &[&END_HOLDS],
     headers: &[],
     success: (StatusCode::OK, Shape::Key),
     refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchKey],
@@ -33,8 +35,8 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(caller, &ENDPOINT, request, parse)?;
-    match api.engine.submit(command).await? {
+    let (origin, command) = Call::read_from(caller, &ENDPOINT, request, parse)?;
+    match api.engine.submit_from(origin, command).await? {
         Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),
         other => Err(mismatched(&other)),
     }
@@ -44,5 +46,7 @@ fn parse(call: &Call<'_>) -> Result<Command, Problem> {
     Ok(Command::RevokeKey {
         key_id: call.path_id("{key_id}", KeyId::parse)?,
         namespace: managed_namespace(&call.caller),
+        end_holds: call.query.flag(&END_HOLDS)?,
+        rest: None,
     })
 }

@@ -6,7 +6,7 @@ use leasehold_core::{Command, Role};
 use super::answer;
 use crate::asked_kind::AskedKind;
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::exchange::Handler;
 use crate::parameter::{EPHEMERAL, IS_EXCLUSIVE, MAX_READERS, MAX_WRITERS};
@@ -20,13 +20,15 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Create a lock",
     description: "Makes a lock that does not exist yet. It is free until a process acquires it.",
     parameters: &[&IS_EXCLUSIVE, &MAX_WRITERS, &MAX_READERS, &EPHEMERAL],
-    headers: &[],
+    headers: &[Header::IdempotencyKey],
     success: (StatusCode::CREATED, Shape::Lock),
     refusals: &[
         ErrorCode::InvalidId,
         ErrorCode::LockExists,
         ErrorCode::TooManyLocks,
         ErrorCode::QuotaExceeded,
+        ErrorCode::NoSuchLock,
+        ErrorCode::IdempotencyKeyReused,
     ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer(api, &ENDPOINT, caller, request, parse))

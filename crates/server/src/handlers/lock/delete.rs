@@ -5,7 +5,7 @@ use leasehold_core::{Command, Role};
 
 use super::answer;
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::exchange::Handler;
 use crate::parameter::FORCE;
@@ -22,9 +22,14 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   their holds, and its waiters are told 404 `no_such_lock`. Its history stays. The fencing tokens of a \
                   lock that is made anew under the name are higher all the same.",
     parameters: &[&FORCE],
-    headers: &[],
+    headers: &[Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Lock),
-    refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchLock, ErrorCode::NotFree],
+    refusals: &[
+        ErrorCode::InvalidId,
+        ErrorCode::NoSuchLock,
+        ErrorCode::NotFree,
+        ErrorCode::IdempotencyKeyReused,
+    ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer(api, &ENDPOINT, caller, request, parse))
     }),
@@ -36,6 +41,5 @@ fn parse(call: &Call<'_>) -> Result<Command, Problem> {
         call.caller.must_have(Role::Admin)?;
     }
     let (namespace, lock_id) = (call.caller.namespace.clone(), call.lock_id()?);
-    let by = call.caller.key_id.clone();
-    Ok(Command::DeleteLock { namespace, lock_id, force, by })
+    Ok(Command::DeleteLock { namespace, lock_id, force, is_begun: false })
 }

@@ -27,8 +27,8 @@ async fn answer(
     parse: impl FnOnce(&Call<'_>) -> Result<Command, Problem>,
 ) -> Result<Response, Problem> {
     let (status, _) = endpoint.success;
-    let command = Call::read(caller, endpoint, request, parse)?;
-    match api.engine.submit(command).await? {
+    let (origin, command) = Call::read_from(caller, endpoint, request, parse)?;
+    match api.engine.submit_from(origin, command).await? {
         Reply::Lock(lock) => Ok(reply::json(status, &Lock::from(&lock))),
         other => Err(mismatched(&other)),
     }

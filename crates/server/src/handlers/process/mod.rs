@@ -27,8 +27,8 @@ async fn answer(
     request: Request,
     parse: impl FnOnce(&Call<'_>) -> Result<(Command, ProcessId), Problem>,
 ) -> Result<Response, Problem> {
-    let (command, process_id) = Call::read(caller, endpoint, request, parse)?;
-    match api.engine.submit(command).await? {
+    let (origin, (command, process_id)) = Call::read_from(caller, endpoint, request, parse)?;
+    match api.engine.submit_from(origin, command).await? {
         Reply::Process { holds, lost } => {
             Ok(reply::json(StatusCode::OK, &ProcessHolds::new(&process_id, &holds, &lost)))
         }

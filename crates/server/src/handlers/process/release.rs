@@ -5,7 +5,7 @@ use leasehold_core::{Command, ProcessId, Role};
 
 use super::{PROCESS, answer};
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::exchange::Handler;
 use crate::problem::Problem;
@@ -18,9 +18,13 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Release all holds of a process",
     description: "Gives back all that the process holds, in one call, and shows what that was.",
     parameters: &[],
-    headers: &[],
+    headers: &[Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Process),
-    refusals: &[ErrorCode::InvalidId, ErrorCode::ProcessHoldsNothing],
+    refusals: &[
+        ErrorCode::InvalidId,
+        ErrorCode::ProcessHoldsNothing,
+        ErrorCode::IdempotencyKeyReused,
+    ],
     handler: Handler::Keyed(Role::Write, |api, caller, request| {
         Box::pin(answer(api, &ENDPOINT, caller, request, parse))
     }),
@@ -28,7 +32,6 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 fn parse(call: &Call<'_>) -> Result<(Command, ProcessId), Problem> {
     let (namespace, process_id) = (call.caller.namespace.clone(), call.process_id()?);
-    let by = call.caller.key_id.clone();
-    let command = Command::ReleaseProcess { namespace, process_id: process_id.clone(), by };
+    let command = Command::ReleaseProcess { namespace, process_id: process_id.clone(), rest: None };
     Ok((command, process_id))
 }

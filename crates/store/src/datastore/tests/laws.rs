@@ -57,6 +57,7 @@ fn row(process_id: &str, token: u64) -> Row {
         renewed_at: Wall(1_700_000_000_000),
         note: None,
         idempotency_key: None,
+        acquired_by: None,
     }
 }
 
@@ -75,6 +76,7 @@ fn past(slot: u64) -> Row {
             cause: EndCause::Released,
             by: None,
             note: None,
+            idempotency_key: None,
         },
     }
 }

@@ -1,8 +1,8 @@
 //! The table `holds`, and the key that `releases` shares with it.
 
 use leasehold_core::{
-    FencingToken, HoldKey, IdempotencyKey, LockId, Namespace, Note, ProcessId, Row, TimeoutSecs,
-    Wall,
+    FencingToken, HoldKey, IdempotencyKey, KeyId, LockId, Namespace, Note, ProcessId, Row,
+    TimeoutSecs, Wall,
 };
 
 use super::{HOLD_KEY, Misfit, Table, column, int, mode_of, mode_text};
@@ -18,6 +18,7 @@ pub(super) const TABLE: Table = Table {
         ("renewed_at", "timestamptz"),
         ("note", "text"),
         ("idempotency_key", "text"),
+        ("acquired_by", "text"),
     ],
 };
 
@@ -38,7 +39,8 @@ pub(super) fn cells<'b>(
     [acquired_at, renewed_at]: [Wall; 2],
     note: Option<&'b Note>,
     idempotency_key: Option<&'b IdempotencyKey>,
-) -> Result<[Cell<'b>; 10], Misfit> {
+    acquired_by: Option<&'b KeyId>,
+) -> Result<[Cell<'b>; 11], Misfit> {
     let [namespace, lock_id, mode, process_id] = key(hold);
     Ok([
         namespace,
@@ -51,6 +53,7 @@ pub(super) fn cells<'b>(
         Cell::Time(renewed_at),
         Cell::text(note.map(Note::as_str)),
         Cell::text(idempotency_key.map(IdempotencyKey::as_str)),
+        Cell::text(acquired_by.map(KeyId::as_str)),
     ])
 }
 
@@ -72,6 +75,7 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
     let (token, timeout): (i64, i64) = (column(found, 4)?, column(found, 5)?);
     let note: Option<&str> = column(found, 8)?;
     let idempotency_key: Option<&str> = column(found, 9)?;
+    let acquired_by: Option<&str> = column(found, 10)?;
     Ok(Row::Hold {
         hold: read_key(found)?,
         token: read_token(token)?,
@@ -83,6 +87,10 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
         renewed_at: column::<Stamp>(found, 7)?.0,
         note: note.map(Note::parse).transpose().map_err(|e| format!("its note {e}"))?,
         idempotency_key: idempotency_key.map(read_idempotency_key).transpose()?,
+        acquired_by: acquired_by
+            .map(KeyId::parse)
+            .transpose()
+            .map_err(|e| format!("its acquired_by {e}"))?,
     })
 }
 

@@ -186,10 +186,20 @@ impl<'b> Writes<'b> {
                 let cells = lock::cells(namespace, lock_id, *uid, *kind, *created_at, *updated_at);
                 push(&mut self.puts[Kind::Lock as usize], &cells);
             }
-            Row::Hold { hold, token, timeout, acquired_at, renewed_at, note, idempotency_key } => {
+            Row::Hold {
+                hold,
+                token,
+                timeout,
+                acquired_at,
+                renewed_at,
+                note,
+                idempotency_key,
+                acquired_by,
+            } => {
                 let (times, timeout) = ([*acquired_at, *renewed_at], *timeout);
                 let (note, mark) = (note.as_ref(), idempotency_key.as_ref());
-                let cells = hold::cells(hold, *token, timeout, times, note, mark)?;
+                let cells =
+                    hold::cells(hold, *token, timeout, times, note, mark, acquired_by.as_ref())?;
                 push(&mut self.puts[Kind::Hold as usize], &cells);
             }
             Row::Release { hold, idempotency_key, number } => {

@@ -1,6 +1,8 @@
 //! The table `history`.
 
-use leasehold_core::{EndCause, KeyId, LockId, Namespace, Note, PastHold, ProcessId, Row};
+use leasehold_core::{
+    EndCause, IdempotencyKey, KeyId, LockId, Namespace, Note, PastHold, ProcessId, Row,
+};
 
 use super::{Misfit, Table, column, hold, int, mode_of, mode_text};
 use crate::postgres::cell::{Cell, Stamp};
@@ -20,6 +22,7 @@ pub(super) const TABLE: Table = Table {
         ("cause", "text"),
         ("ended_by", "text"),
         ("note", "text"),
+        ("idempotency_key", "text"),
     ],
 };
 
@@ -33,7 +36,7 @@ pub(super) fn cells<'b>(
     namespace: &'b Namespace,
     lock_id: &'b LockId,
     past: &'b PastHold,
-) -> Result<[Cell<'b>; 12], Misfit> {
+) -> Result<[Cell<'b>; 13], Misfit> {
     Ok([
         Cell::Int(int(slot)?),
         Cell::Int(int(past.number)?),
@@ -47,6 +50,7 @@ pub(super) fn cells<'b>(
         Cell::Text(cause_text(past.cause)),
         Cell::text(past.by.as_ref().map(KeyId::as_str)),
         Cell::text(past.note.as_ref().map(Note::as_str)),
+        Cell::text(past.idempotency_key.as_ref().map(IdempotencyKey::as_str)),
     ])
 }
 
@@ -55,6 +59,7 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
         (column(found, 0)?, column(found, 1)?, column(found, 6)?);
     let by: Option<&str> = column(found, 10)?;
     let note: Option<&str> = column(found, 11)?;
+    let idempotency_key: Option<&str> = column(found, 12)?;
     Ok(Row::Past {
         slot: u64::try_from(slot).map_err(|_| format!("its slot is {slot}"))?,
         namespace: Namespace::parse(column(found, 2)?).map_err(|e| format!("its namespace {e}"))?,
@@ -70,6 +75,7 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
             cause: cause_of(column(found, 9)?)?,
             by: by.map(KeyId::parse).transpose().map_err(|e| format!("its ended_by {e}"))?,
             note: note.map(Note::parse).transpose().map_err(|e| format!("its note {e}"))?,
+            idempotency_key: idempotency_key.map(hold::read_idempotency_key).transpose()?,
         },
     })
 }
