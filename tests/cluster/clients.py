@@ -1,4 +1,4 @@
-"""The clients of a cluster: `load.py` on a host of their own."""
+"""The clients of a cluster: `load.py`, or another program like it, on a host of their own."""
 
 import pathlib
 import signal
@@ -8,15 +8,14 @@ import sys
 import judge
 from lab import until
 
-LOAD = pathlib.Path(__file__).with_name("load.py")
 LOAD_SECONDS = 120
 
 
 class Clients:
-    def __init__(self, lab, directory, addresses):
+    def __init__(self, lab, directory, addresses, program="load.py"):
         self.journal, self.log = directory / "journal", directory / "load.log"
         self.process = lab.host("c").start(
-            [sys.executable, "-B", str(LOAD), str(self.journal), str(LOAD_SECONDS), *addresses], self.log)
+            [sys.executable, "-B", str(pathlib.Path(__file__).with_name(program)), str(self.journal), str(LOAD_SECONDS), *addresses], self.log)
         until("the clients are at work", lambda: self.count("ready"))
 
     def entries(self):

@@ -1,12 +1,14 @@
 """The engines that keep the state, each on hosts of its own and started for one test."""
 
+import base64
+import json
 import os
 import pathlib
 import pwd
 import shutil
 import subprocess
 
-from lab import as_user, until
+from lab import Disk, as_user, until
 
 
 def find(program, variable, default, package):
@@ -24,7 +26,7 @@ def answers(host, *command):
 
 
 class Etcd:
-    """Three members, a host each."""
+    """Members, a host each; and if so, each on a disk of its own."""
 
     name = "etcd"
 
@@ -32,22 +34,24 @@ class Etcd:
     def is_there():
         return True
 
-    def __init__(self, lab, directory):
+    def __init__(self, lab, directory, members=3, has_disks=False):
         program = find("etcd", "LEASEHOLD_TEST_ETCD", "etcd", "etcd-server")
-        self.hosts = [lab.host(f"e{number}") for number in range(3)]
+        self.hosts = [lab.host(f"e{number}") for number in range(members)]
+        self.disks = [Disk(lab, directory / f"{host.name}-disk") for host in self.hosts] if has_disks else []
+        data = [disk.path for disk in self.disks] or [directory] * members
         peers = ",".join(f"{host.name}=http://{host.address('back')}:2380" for host in self.hosts)
         self.commands = []
-        for host in self.hosts:
+        for host, at in zip(self.hosts, data):
             client, peer = (f"http://{host.address('back')}:{port}" for port in (2379, 2380))
             self.commands.append([
-                program, "--name", host.name, "--data-dir", str(directory / host.name),
+                program, "--name", host.name, "--data-dir", str(at / host.name),
                 "--listen-client-urls", f"{client},http://127.0.0.1:2379", "--advertise-client-urls", client,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                 "--initial-cluster", peers, "--initial-cluster-state", "new",
             ])
         self.logs = [directory / f"{host.name}.log" for host in self.hosts]
-        self.members = [None] * 3
-        for number in range(3):
+        self.members = [None] * members
+        for number in range(members):
             self.start(number)
         for host in self.hosts:
             until("etcd is healthy", lambda: answers(
@@ -58,6 +62,33 @@ class Etcd:
 
     def url(self):
         return "etcd://" + ",".join(f"{host.address('back')}:2379" for host in self.hosts) + "/test"
+
+    def ask(self, host, path, **body):
+        """What a member answers to a call of etcd's JSON gateway."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", host.space, "curl", "-sf", "-m", "2", "-d", json.dumps(body),
+             f"http://127.0.0.1:2379{path}"], check=True, capture_output=True)
+        return json.loads(done.stdout)
+
+    def delete_leader_key(self):
+        """What `etcdctl del test/leader` does; whether the key was there."""
+        key = base64.b64encode(b"test/leader").decode()
+        return self.ask(self.hosts[-1], "/v3/kv/deleterange", key=key).get("deleted") == "1"
+
+    def write_elsewhere(self):
+        """Writes a key of another user, answered or not: a member that writes nothing does not notice its disk."""
+        try:
+            self.ask(self.hosts[0], "/v3/kv/put", key="b3RoZXI=", value="")
+        except subprocess.CalledProcessError:
+            pass
+
+    def leading_disk(self):
+        """The disk of the member that leads the others."""
+        for host, disk in zip(self.hosts, self.disks):
+            status = self.ask(host, "/v3/maintenance/status")
+            if status["leader"] == status["header"]["member_id"]:
+                return disk
+        raise AssertionError("no member of etcd leads")
 
     def fail(self):
         """Two of three are gone: no majority."""

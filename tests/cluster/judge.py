@@ -31,6 +31,9 @@ def holds(entries):
     for entry in entries:
         if entry["kind"] == "grant":
             by_token[entry["token"]] = Hold(entry)
+        elif entry["kind"] == "refreshed":
+            hold = by_token[entry["token"]]
+            hold.end = max(hold.end, entry["until"])
         elif entry["kind"] == "leave":
             by_token[entry["token"]].end = min(by_token[entry["token"]].end, entry["at"])
     return list(by_token.values())

@@ -4,7 +4,7 @@
     back   10.78.0.0/24   replicas and the engine below them
 
 Every host has a cable to each net, which can be pulled. Nothing of this reaches the machine's own network:
-the bridges are in a namespace too. Needs root and iproute2.
+the bridges are in a namespace too. Needs root and iproute2, and e2fsprogs for disks.
 """
 
 import itertools
@@ -15,6 +15,9 @@ import time
 
 NETS = {"front": "10.77.0", "back": "10.78.0"}
 
+
+# etcd sets room aside for its log before it writes. The file takes what is written.
+DISK_BYTES = 512 << 20
 
 NOBODY = "02:00:00:00:00:00"
 
@@ -121,6 +124,36 @@ class Process:
         return self.popen.poll() is None
 
 
+class Disk:
+    """A file system of its own, in a file. While it is frozen, what writes to it waits."""
+
+    @staticmethod
+    def can_be_made():
+        return os.path.exists("/dev/loop-control")
+
+    def __init__(self, lab, path):
+        self.path, image = path, path.with_suffix(".img")
+        with open(image, "wb") as file:
+            file.truncate(DISK_BYTES)
+        subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=1", image], check=True, capture_output=True)
+        path.mkdir()
+        subprocess.run(["mount", "-o", "loop", image, path], check=True, capture_output=True)
+        self.is_frozen = False
+        lab.disks.append(self)
+
+    def freeze(self):
+        subprocess.run(["fsfreeze", "--freeze", self.path], check=True, capture_output=True)
+        self.is_frozen = True
+
+    def thaw(self):
+        if self.is_frozen:
+            subprocess.run(["fsfreeze", "--unfreeze", self.path], check=True, capture_output=True)
+            self.is_frozen = False
+
+    def remove(self):
+        subprocess.run(["umount", self.path], check=True, capture_output=True)
+
+
 class Lab:
     """All hosts of one test; everything is gone when it is closed."""
 
@@ -131,6 +164,7 @@ class Lab:
         self.switch = f"{self.tag}-sw"
         self.processes = []
         self.hosts = []
+        self.disks = []
         ip("netns", "add", self.switch)
         for net in NETS:
             ip("-n", self.switch, "link", "add", net, "type", "bridge")
@@ -145,9 +179,14 @@ class Lab:
         return self
 
     def __exit__(self, *_):
+        # A process whose disk is frozen does not end.
+        for disk in self.disks:
+            disk.thaw()
         for process in self.processes:
             process.wake()
             process.kill()
+        for disk in self.disks:
+            disk.remove()
         for space in [host.space for host in self.hosts] + [self.switch]:
             ip("netns", "del", space)
 

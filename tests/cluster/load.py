@@ -50,13 +50,13 @@ class Client:
         self.replicas, self.journal, self.random = replicas, journal, random.Random(seed)
         self.connection = None
 
-    def once(self, method, target, headers):
+    def once(self, method, target, headers, patience=None):
         """Status and body of one try; None for the status if there was no answer."""
         try:
             if self.connection is None or self.random.random() < 0.1:
                 replica = self.random.choice(self.replicas)
-                patience = PATIENCE_SECONDS_ONCE_SETTLED if settled.is_set() else PATIENCE_SECONDS
-                self.connection = http.client.HTTPConnection(replica, timeout=patience)
+                usual = PATIENCE_SECONDS_ONCE_SETTLED if settled.is_set() else PATIENCE_SECONDS
+                self.connection = http.client.HTTPConnection(replica, timeout=patience or usual)
             self.connection.request(method, target, headers=headers)
             reply = self.connection.getresponse()
             return reply.status, json.loads(reply.read())

@@ -35,6 +35,19 @@ def with_clocks(*ahead, engines=None, of_engine=False):
     return mark
 
 
+def with_refreshes(**engine_options):
+    """On etcd, with clients that only refresh: nothing is written, so that the leader answers from memory."""
+    def mark(scenario):
+        scenario.load, scenario.engines, scenario.engine_options = "refreshes.py", ["etcd"], engine_options
+        return scenario
+    return mark
+
+
+def on_etcd(scenario):
+    scenario.engines = ["etcd"]
+    return scenario
+
+
 def kill(cluster, leader):
     """kill -9 of the leader; it comes back as a follower."""
     began = time.monotonic()
@@ -171,6 +184,72 @@ def batch_comes_late(cluster, engine):
     return Outcome(began, killed.ended, killed.allowed_gap)
 
 
+def delete_leader_key(cluster, engine):
+    """The leader key is deleted, as `etcdctl del` does it, at different times between two renewals."""
+    began = time.monotonic()
+    for after in (0, 0.3, 0.6):
+        time.sleep(LEASE_SECONDS + after)
+        assert engine.delete_leader_key(), "there is no leader"
+    time.sleep(LEASE_SECONDS)
+    return Outcome(began, time.monotonic(), UNPLANNED_SECONDS)
+
+
+@with_refreshes()
+def leader_key_deleted(cluster, engine):
+    """The leader does not know that its key is gone, and answers from memory until it renews."""
+    return delete_leader_key(cluster, engine)
+
+
+@with_refreshes(members=1)
+def leader_key_deleted_on_one_member(cluster, engine):
+    return delete_leader_key(cluster, engine)
+
+
+@on_etcd
+def leader_key_deleted_under_writes(cluster, engine):
+    """The leader's next batch shows it that its key is gone."""
+    return delete_leader_key(cluster, engine)
+
+
+@with_refreshes()
+def leader_key_deleted_while_cut_off(cluster, engine):
+    """The leader cannot learn that its key is gone, and answers from memory as long as it may."""
+    leader, began = cluster.leader(), time.monotonic()
+    leader.host.pull("back")
+    assert engine.delete_leader_key(), "there is no leader"
+    time.sleep(UNPLANNED_SECONDS + 1)
+    leader.host.plug("back")
+    time.sleep(LEASE_SECONDS)
+    return Outcome(began, time.monotonic(), UNPLANNED_SECONDS)
+
+
+def freeze_disk(cluster, engine, allowed_gap):
+    """The disk of etcd's leader stands still for longer than a lease, and goes on."""
+    began = time.monotonic()
+    for _ in range(2):
+        disk = engine.leading_disk()
+        disk.freeze()
+        thaw_at = time.monotonic() + 2 * LEASE_SECONDS
+        engine.write_elsewhere()
+        time.sleep(max(0, thaw_at - time.monotonic()))
+        disk.thaw()
+        time.sleep(LEASE_SECONDS)
+    return Outcome(began, time.monotonic(), allowed_gap)
+
+
+@with_refreshes(has_disks=True)
+def etcd_disk_frozen(cluster, engine):
+    """etcd gets another leader. The one before takes leases for expired that were renewed without it, and has them
+    revoked once its disk goes on (etcd#15247)."""
+    return freeze_disk(cluster, engine, UNPLANNED_SECONDS)
+
+
+@with_refreshes(members=1, has_disks=True)
+def etcd_disk_frozen_on_one_member(cluster, engine):
+    """No renewal goes through, so there is no service until the disk goes on."""
+    return freeze_disk(cluster, engine, 2 * LEASE_SECONDS + UNPLANNED_SECONDS)
+
+
 SCENARIOS = [
     leader_killed,
     leader_paused,
@@ -182,4 +261,10 @@ SCENARIOS = [
     clocks_stepped,
     engine_clock_stepped,
     batch_comes_late,
+    leader_key_deleted,
+    leader_key_deleted_on_one_member,
+    leader_key_deleted_under_writes,
+    leader_key_deleted_while_cut_off,
+    etcd_disk_frozen,
+    etcd_disk_frozen_on_one_member,
 ]

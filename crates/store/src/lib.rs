@@ -8,8 +8,8 @@
 //! - [`record`] turns rows into bytes.
 //! - [`conformance`] holds the laws that every store keeps.
 
-#[cfg(all(leasehold_unfenced, not(debug_assertions)))]
-compile_error!("a build without the fence is for tests/cluster alone");
+#[cfg(all(any(leasehold_unfenced, leasehold_unwatched), not(debug_assertions)))]
+compile_error!("a build without a fence or a rule is for tests/cluster alone");
 
 pub mod conformance;
 mod datastore;

@@ -70,15 +70,17 @@ pub(crate) fn is_due_to_renew(lease: Duration, prolonged: Instant) -> bool {
 /// succeeds fences all earlier epochs: their commits fail with [`StoreError::Fenced`] and write nothing.
 ///
 /// Where several replicas share a store, leadership is a lease: while it lasts, claims of others fail
-/// with [`StoreError::Led`]. It keeps them apart in time; what keeps the rows right is the fence, and
-/// a lease that has run out ends no epoch by itself until another is claimed (it may, earlier).
+/// with [`StoreError::Led`]. It keeps them apart in time, because a leader answers from memory until its lease
+/// is over by its own clock: no other may claim before a whole lease has passed since the last renewal
+/// that was acknowledged, unless the leader has resigned, and whatever happens to the record of it. What keeps
+/// the rows right is the fence: a lease that has run out ends no epoch until another is claimed.
 #[async_trait]
 pub trait Store: Send {
     /// Begins a new epoch, above every earlier one, and fences those. The leader of a lease that still
     /// lasts may claim again itself.
     ///
     /// # Errors
-    /// [`StoreError::Led`]: somebody else leads.
+    /// [`StoreError::Led`]: somebody else leads, or may.
     /// [`StoreError::Unavailable`] or [`StoreError::OutcomeUnknown`]: claim again.
     /// [`StoreError::Corrupt`]: the store's format or content is not one that this version can trust.
     async fn claim(&mut self) -> Result<Epoch, StoreError>;

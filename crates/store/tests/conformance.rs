@@ -9,6 +9,9 @@ use leasehold_store::conformance::Harness;
 use leasehold_store::{Candidate, FaultyStore, LocalStore, MemoryStore, PostgresStore, Store};
 use tempfile::TempDir;
 
+#[path = "etcd/gateway.rs"]
+#[expect(dead_code, reason = "the tests of faults use more of it")]
+mod etcd_gateway;
 #[path = "etcd/server.rs"]
 #[expect(dead_code, reason = "the tests of faults use more of it")]
 mod etcd_server;
@@ -133,8 +136,11 @@ struct OnEtcd(etcd_server::Etcd);
 
 #[async_trait]
 impl Harness for OnEtcd {
+    /// The other stores begin to watch when they are opened.
     async fn open(&self) -> Box<dyn Store> {
-        Box::new(etcd_server::open(&self.0.url()))
+        let mut store = etcd_server::open(&self.0.url());
+        store.leader().await.unwrap();
+        Box::new(store)
     }
 
     fn allows_rivals(&self) -> bool {
@@ -142,10 +148,12 @@ impl Harness for OnEtcd {
     }
 
     async fn outwait_leases(&self) {
-        let mut store = etcd_server::open(&self.0.url());
-        while store.leader().await.unwrap().is_some() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        tokio::time::sleep(etcd_server::LEASE + Duration::from_millis(20)).await;
+    }
+
+    async fn lose_leader(&self) -> bool {
+        etcd_gateway::delete(self.0.client_port, "leader");
+        true
     }
 }
 

@@ -224,8 +224,9 @@ impl Service {
     }
 }
 
-/// By Google's list of codes: <https://cloud.google.com/datastore/docs/concepts/errors>. What is not
-/// known to be a refusal may have been done.
+/// By Google's list of codes: <https://cloud.google.com/datastore/docs/concepts/errors>. Only these are
+/// refusals; after any other answer the call may have been done. An answer without a code is not Datastore's
+/// own: something on the way made it.
 fn trouble_of(answer: &Answer) -> Trouble {
     let ErrorStatus { status, message } = serde_json::from_slice(&answer.body)
         .map(|ErrorResponse { error }| error)
@@ -237,9 +238,61 @@ fn trouble_of(answer: &Answer) -> Trouble {
         "INVALID_ARGUMENT" | "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED" => {
             Trouble::Refused(why)
         }
-        _ if answer.status.is_client_error() && answer.status != StatusCode::REQUEST_TIMEOUT => {
-            Trouble::Refused(why)
-        }
         _ => Trouble::Lost(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(http: u16, body: &str) -> Trouble {
+        let status = StatusCode::from_u16(http).unwrap();
+        trouble_of(&Answer { status, body: Bytes::from(body.to_owned()) })
+    }
+
+    /// Every 4xx counted as a refusal, whatever its code. A commit that was answered with 499 CANCELLED had been
+    /// applied all the same.
+    #[test]
+    fn i2_only_codes_that_are_known_to_be_refusals_mean_that_nothing_was_written() {
+        type Kind = fn(String) -> Trouble;
+        let (unmet, refused, lost): (Kind, Kind, Kind) =
+            (Trouble::Unmet, Trouble::Refused, Trouble::Lost);
+        let cases: [(u16, &str, Kind); 23] = [
+            (400, "FAILED_PRECONDITION", unmet),
+            (409, "ALREADY_EXISTS", unmet),
+            (404, "NOT_FOUND", unmet),
+            (409, "ABORTED", Trouble::Contention),
+            (400, "INVALID_ARGUMENT", refused),
+            (403, "PERMISSION_DENIED", refused),
+            (401, "UNAUTHENTICATED", refused),
+            (429, "RESOURCE_EXHAUSTED", refused),
+            (499, "CANCELLED", lost),
+            (400, "OUT_OF_RANGE", lost),
+            (400, "A_CODE_OF_TOMORROW", lost),
+            (408, "", lost),
+            (413, "", lost),
+            (404, "", lost),
+            (403, "", lost),
+            (400, "", lost),
+            (500, "INTERNAL", lost),
+            (500, "UNKNOWN", lost),
+            (500, "DATA_LOSS", lost),
+            (501, "UNIMPLEMENTED", lost),
+            (503, "UNAVAILABLE", lost),
+            (504, "DEADLINE_EXCEEDED", lost),
+            (302, "", lost),
+        ];
+        for (http, code, kind) in cases {
+            let body = format!(r#"{{"error": {{"status": "{code}", "message": "why"}}}}"#);
+            let found = trouble(http, &body);
+            let expected = kind(found.clone().into_reason());
+            assert_eq!(found, expected, "{http} {code}");
+        }
+        for body in ["", "<html>403 Forbidden</html>", "{}", r#"{"error": 4}"#] {
+            for http in [400, 403, 404, 429, 499, 502] {
+                assert!(matches!(trouble(http, body), Trouble::Lost(_)), "{http} {body:?}");
+            }
+        }
     }
 }

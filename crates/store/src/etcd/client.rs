@@ -12,10 +12,7 @@ use tonic::{Code, ConnectError, Request, Status};
 use tonic_prost::ProstCodec;
 use tracing::debug;
 
-use super::wire::{
-    AUTHENTICATE, AuthenticateRequest, AuthenticateResponse, LEASE_KEEP_ALIVE,
-    LeaseKeepAliveRequest, LeaseKeepAliveResponse,
-};
+use super::wire::{AUTHENTICATE, AuthenticateRequest, AuthenticateResponse};
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long one member may take to answer one call, at most.
@@ -112,13 +109,6 @@ impl Client {
     pub(super) async fn has_patience(&self, began: Instant) -> bool {
         tokio::time::sleep(PAUSE).await;
         began.elapsed() < self.call_timeout * 2
-    }
-
-    /// Keeps a lease alive, once.
-    pub(super) async fn keep_alive(&mut self, id: i64) -> Result<LeaseKeepAliveResponse, Failure> {
-        let request = LeaseKeepAliveRequest { id };
-        // A stream of calls and answers on etcd's side; one call makes it a plain one.
-        self.call(LEASE_KEEP_ALIVE, &request).await
     }
 
     async fn try_call<Q, R>(&mut self, path: &'static str, request: &Q) -> Result<R, Failure>

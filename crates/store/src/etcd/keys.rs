@@ -10,8 +10,10 @@ use super::wire::KeyValue;
 use crate::store::{Epoch, Leader, StoreError};
 
 /// Version of the layout: which keys there are and what they mean. `upgrade.rs` knows the formats before.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 pub(super) const OLDEST_FORMAT: u32 = 1;
+/// Those before have a log of another kind, or none.
+pub(super) const FIRST_FORMAT_WITH_LOG_SLOTS: u32 = 3;
 
 /// Places in the log. Each of them is used again and again, because a key that is written anew costs etcd
 /// less than one that is made and another that is deleted.
@@ -43,9 +45,13 @@ impl Keys {
         self.named("leader")
     }
 
-    /// First key and end of a range that has these four and nothing else.
+    pub(super) fn lease(&self) -> Vec<u8> {
+        self.named("lease")
+    }
+
+    /// First key and end of a range that has these five and nothing else.
     pub(super) fn state(&self) -> (Vec<u8>, Vec<u8>) {
-        let mut end = self.leader();
+        let mut end = self.lease();
         end.push(0);
         (self.epoch(), end)
     }
@@ -74,6 +80,11 @@ impl Keys {
         format!("{}{name}", self.prefix).into_bytes()
     }
 
+    /// First key and end of a range that has the rows and all logs, those of earlier formats too.
+    pub(super) fn contents(&self) -> (Vec<u8>, Vec<u8>) {
+        (self.log().0, self.rows().1)
+    }
+
     /// All keys below a name; `0` is what follows `/`.
     pub(super) fn below(&self, name: &str) -> (Vec<u8>, Vec<u8>) {
         (self.named(&format!("{name}/")), self.named(&format!("{name}0")))
@@ -98,7 +109,7 @@ pub(super) struct Fence {
     pub(super) pieces: Option<u32>,
 }
 
-/// Who leads. Hangs on a lease of etcd, which removes it when the lease has run out.
+/// A term and its leader. The key `leader` has it while the term lasts, the key `lease` until the next claim.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct LeaderValue {
     pub(super) epoch: u64,
@@ -108,6 +119,17 @@ pub(super) struct LeaderValue {
     pub(super) since: i64,
     /// Which handle claimed it.
     pub(super) holder: u64,
+    /// How long it may answer from memory after a renewal. Formats before 4 did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lease_ms: Option<u64>,
+    /// Its leader has said that it does not answer any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) has_resigned: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl LeaderValue {
@@ -132,15 +154,14 @@ pub(super) struct Seen<T> {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) leader: Seen<Option<LeaderValue>>,
-    /// The lease that the leader key hangs on.
-    pub(super) lease: i64,
+    /// Before format 4 the leader key hung on this lease of etcd, which removed it.
+    pub(super) etcd_lease: i64,
+    pub(super) lease: Seen<Option<LeaderValue>>,
     pub(super) epoch: Seen<u64>,
     pub(super) fence: Seen<Fence>,
     pub(super) format: Option<u32>,
     /// The revision of the moment.
     pub(super) revision: i64,
-    /// Which member answered, in which term of etcd's own leader.
-    pub(super) answered_by: (u64, u64),
 }
 
 impl State {
@@ -149,7 +170,9 @@ impl State {
         for kv in kvs {
             if kv.key == keys.leader() {
                 state.leader = seen(kv)?;
-                state.lease = kv.lease;
+                state.etcd_lease = kv.lease;
+            } else if kv.key == keys.lease() {
+                state.lease = seen(kv)?;
             } else if kv.key == keys.fence() {
                 state.fence = seen(kv)?;
             } else if kv.key == keys.epoch() {
@@ -178,21 +201,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn golden_values_of_format_3() {
+    fn golden_values_of_format_4() {
         let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
         let fence = Fence { epoch: 2, batch: 3, from: 4, to: 1030, pieces: None };
         assert_eq!(text(encode(&fence).unwrap()), r#"{"epoch":2,"batch":3,"from":4,"to":1030}"#);
-        let leader = LeaderValue {
+        let mut leader = LeaderValue {
             epoch: 2,
             address: "host:1".to_owned(),
             link_token: "token".to_owned(),
             since: 5,
             holder: 6,
+            lease_ms: Some(7),
+            has_resigned: false,
         };
-        assert_eq!(
-            text(encode(&leader).unwrap()),
-            r#"{"epoch":2,"address":"host:1","link_token":"token","since":5,"holder":6}"#
-        );
+        let format_3 =
+            r#"{"epoch":2,"address":"host:1","link_token":"token","since":5,"holder":6}"#;
+        let leads = format_3.replace('}', r#","lease_ms":7}"#);
+        assert_eq!(text(encode(&leader).unwrap()), leads);
+        leader.has_resigned = true;
+        let resigned = leads.replace('}', r#","has_resigned":true}"#);
+        assert_eq!(text(encode(&leader).unwrap()), resigned);
+        assert_eq!(serde_json::from_str::<LeaderValue>(&resigned).unwrap(), leader);
+        let earlier = LeaderValue { lease_ms: None, has_resigned: false, ..leader };
+        assert_eq!(serde_json::from_str::<LeaderValue>(format_3).unwrap(), earlier);
         assert_eq!(text(encode(&7_u64).unwrap()), "7");
         assert_eq!(text(Keys::new("p").entry(1030)), "p/log/0006");
     }
@@ -201,10 +232,13 @@ mod tests {
     fn the_ranges_hold_what_they_should() {
         let keys = Keys::new("p");
         let (from, end) = keys.state();
-        for key in [keys.epoch(), keys.fence(), keys.format(), keys.leader()] {
+        for key in [keys.epoch(), keys.fence(), keys.format(), keys.leader(), keys.lease()] {
             assert!(from <= key && key < end);
         }
         assert!(end < keys.log().0 && end < keys.rows().0);
+        let (from, end) = keys.contents();
+        assert!(from == keys.log().0 && end == keys.rows().1);
+        assert!(from < keys.below("pending").0 && keys.below("pending").1 < end);
         let (from, end) = keys.log();
         assert!(from < keys.entry(0) && keys.entry(LOG_SLOTS - 1) < end);
         assert_eq!(keys.rows(), (b"p/rows/".to_vec(), b"p/rows0".to_vec()));

@@ -1,30 +1,23 @@
 //! One term of leadership, and how a batch of it becomes true: by a transaction that moves the fence.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Etcd;
 use super::client::Failure;
-use super::keys::{Fence, Seen, State, encode};
+use super::keys::{Fence, LeaderValue, Seen, State, encode};
 use super::log::Log;
-use super::wire::{
-    Compare, KeyValue, RequestOp, TXN, TxnRequest, TxnResponse, get, put, unchanged,
-};
+use super::wire::{Compare, RequestOp, TXN, TxnRequest, TxnResponse, get, put, unchanged};
 use crate::store::{Epoch, StoreError};
-
-/// The lease that the leader key hangs on.
-pub(super) struct Lease {
-    pub(super) id: i64,
-    pub(super) length: Duration,
-    /// Before it was asked for, or prolonged, last.
-    pub(super) since: Instant,
-}
 
 pub(super) struct Term {
     pub(super) epoch: Epoch,
-    pub(super) lease: Lease,
-    /// The revision in which the claim wrote the leader key. Only a claim writes it, so that the key
+    /// What the claim wrote into the leader key.
+    pub(super) leader: LeaderValue,
+    /// The revision in which it did. Only a claim writes that key, so that the key
     /// with this revision means that this term lasts, and once it does not it never will again.
     pub(super) leader_revision: i64,
+    /// Before the claim or the renewal was sent that prolonged the lease last.
+    pub(super) prolonged: Instant,
     pub(super) fence: Fence,
     pub(super) fence_revision: i64,
     /// What is in the log, while that is known.
@@ -35,15 +28,16 @@ pub(super) struct Term {
 
 impl Term {
     pub(super) fn new(
-        epoch: Epoch,
-        lease: Lease,
+        leader: LeaderValue,
         leader_revision: i64,
+        prolonged: Instant,
         fence: Seen<Fence>,
     ) -> Self {
         Self {
-            epoch,
-            lease,
+            epoch: Epoch(leader.epoch),
+            leader,
             leader_revision,
+            prolonged,
             fence: fence.value,
             fence_revision: fence.revision,
             log: None,
@@ -69,7 +63,7 @@ impl Term {
         state.leader.revision == self.leader_revision && state.fence.revision == self.fence_revision
     }
 
-    fn fenced(&self) -> StoreError {
+    pub(super) fn fenced(&self) -> StoreError {
         StoreError::Fenced(self.epoch)
     }
 
@@ -81,6 +75,13 @@ impl Term {
             unchanged(etcd.keys.leader(), self.leader_revision),
             unchanged(etcd.keys.fence(), self.fence_revision),
         ]
+    }
+
+    /// What is done if this term lasts, wherever the fence stands; if not, how the lease stands. A build
+    /// without the fence keeps these conditions, or no leader would ever learn that it leads no more.
+    pub(super) fn while_it_lasts(&self, etcd: &Etcd, success: Vec<RequestOp>) -> TxnRequest {
+        let compare = vec![unchanged(etcd.keys.leader(), self.leader_revision)];
+        TxnRequest { compare, success, failure: vec![get(etcd.keys.lease())] }
     }
 
     /// What is done if this term lasts and the fence stands where it stood; if not, how they stand.
@@ -191,13 +192,7 @@ enum Verdict {
 
 impl Verdict {
     fn of(term: &Term, etcd: &Etcd, answer: &TxnResponse, to: &Fence) -> Result<Self, StoreError> {
-        let kvs: Vec<KeyValue> = answer
-            .responses
-            .iter()
-            .filter_map(|response| response.range.as_ref())
-            .flat_map(|range| range.kvs.iter().cloned())
-            .collect();
-        let State { leader, fence, .. } = State::read(&etcd.keys, &kvs)?;
+        let State { leader, fence, .. } = State::read(&etcd.keys, &answer.found())?;
         let leads = leader.revision == term.leader_revision;
         Ok(if fence.value == *to {
             Self::Written(fence.revision)

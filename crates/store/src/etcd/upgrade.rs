@@ -3,7 +3,8 @@
 //! Format 1 had no log. Format 2 had one of another kind: a key for each batch, `log/EPOCH/BATCH`, all of
 //! which count, with the writes in postcard. In both a batch that was too large for one transaction stood
 //! below `pending/EPOCH/BATCH/`, where it counted once the fence said in how many pieces, and had what was
-//! in the log by then in it too.
+//! in the log by then in it too. Format 3 had no lease key: its leader key hung on a lease of etcd, and nothing
+//! else is different.
 
 use super::Etcd;
 use super::keys::{FORMAT, Fence, encode};

@@ -6,19 +6,12 @@
 
 pub(super) const RANGE: &str = "/etcdserverpb.KV/Range";
 pub(super) const TXN: &str = "/etcdserverpb.KV/Txn";
-pub(super) const LEASE_GRANT: &str = "/etcdserverpb.Lease/LeaseGrant";
-pub(super) const LEASE_REVOKE: &str = "/etcdserverpb.Lease/LeaseRevoke";
-pub(super) const LEASE_KEEP_ALIVE: &str = "/etcdserverpb.Lease/LeaseKeepAlive";
 pub(super) const AUTHENTICATE: &str = "/etcdserverpb.Auth/Authenticate";
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ResponseHeader {
-    #[prost(uint64, tag = "2")]
-    pub(super) member_id: u64,
     #[prost(int64, tag = "3")]
     pub(super) revision: i64,
-    #[prost(uint64, tag = "4")]
-    pub(super) raft_term: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -61,8 +54,6 @@ pub(super) struct PutRequest {
     pub(super) key: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub(super) value: Vec<u8>,
-    #[prost(int64, tag = "3")]
-    pub(super) lease: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -130,45 +121,6 @@ pub(super) struct TxnResponse {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct LeaseGrantRequest {
-    #[prost(int64, tag = "1")]
-    pub(super) ttl: i64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct LeaseGrantResponse {
-    #[prost(int64, tag = "2")]
-    pub(super) id: i64,
-    #[prost(int64, tag = "3")]
-    pub(super) ttl: i64,
-    #[prost(string, tag = "4")]
-    pub(super) error: String,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct LeaseRevokeRequest {
-    #[prost(int64, tag = "1")]
-    pub(super) id: i64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct LeaseRevokeResponse {}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct LeaseKeepAliveRequest {
-    #[prost(int64, tag = "1")]
-    pub(super) id: i64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct LeaseKeepAliveResponse {
-    #[prost(message, optional, tag = "1")]
-    pub(super) header: Option<ResponseHeader>,
-    #[prost(int64, tag = "3")]
-    pub(super) ttl: i64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct AuthenticateRequest {
     #[prost(string, tag = "1")]
     pub(super) name: String,
@@ -184,6 +136,14 @@ pub(super) struct AuthenticateResponse {
 
 const TARGET_MOD_REVISION: i32 = 2;
 
+impl TxnResponse {
+    /// What its ranges found.
+    pub(super) fn found(&self) -> Vec<KeyValue> {
+        let ranges = self.responses.iter().filter_map(|response| response.range.as_ref());
+        ranges.flat_map(|range| range.kvs.iter().cloned()).collect()
+    }
+}
+
 /// That a key has not been written since `revision`, which is 0 for a key that is not there.
 pub(super) fn unchanged(key: Vec<u8>, revision: i64) -> Compare {
     Compare { target: TARGET_MOD_REVISION, key, mod_revision: Some(revision) }
@@ -195,11 +155,7 @@ pub(super) fn get(key: Vec<u8>) -> RequestOp {
 }
 
 pub(super) fn put(key: Vec<u8>, value: Vec<u8>) -> RequestOp {
-    put_leased(key, value, 0)
-}
-
-pub(super) fn put_leased(key: Vec<u8>, value: Vec<u8>, lease: i64) -> RequestOp {
-    RequestOp { op: Some(Op::Put(PutRequest { key, value, lease })) }
+    RequestOp { op: Some(Op::Put(PutRequest { key, value })) }
 }
 
 pub(super) fn delete(key: Vec<u8>) -> RequestOp {

@@ -12,8 +12,8 @@ use super::{Point, PostgresStore, Term, epoch_number};
 use crate::store::{Candidate, Epoch, Leader, StoreError};
 
 /// What the row says about the leader.
-const META: &str = "SELECT format, epoch, batch, xmin::text AS version, \
-     lease_until IS NOT NULL AS is_led, lease_secs, leader_id, leader_address, leader_link_token, \
+const META: &str = "SELECT format, epoch, batch, \
+     concat_ws(' ', xmin, epoch, connection, batch, lease_until) AS version, lease_until IS NOT NULL AS is_led, lease_secs, leader_id, leader_address, leader_link_token, \
      leader_since FROM meta";
 
 const CLAIM: &str = "UPDATE meta SET epoch = epoch + 1, connection = connection + 1, \
@@ -32,7 +32,8 @@ const RESIGN: &str = "UPDATE meta SET lease_until = NULL, leader_id = NULL, lead
 struct Meta {
     format: i32,
     at: Point,
-    /// Changes with every write of the row: the transaction that wrote it last.
+    /// Changes with every write of the row: the transaction that wrote it last, and what it wrote. After a
+    /// failover two servers may use one number for two transactions.
     version: String,
     led: Option<Led>,
 }

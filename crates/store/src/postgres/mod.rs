@@ -21,6 +21,8 @@
 //!   one that has yet to arrive. The batch number beside it then says for certain whether the batch was
 //!   written. If not, it is written again. If no such answer is to be had in time, or another epoch has
 //!   begun, the outcome is unknown, and this term ends.
+//! - **Connections** are kept only while nothing fails on them: after any error the next call connects again.
+//!   So a replica leaves a server that became read-only when the address moves to another.
 //! - **Durability** is the server's: `synchronous_commit` is switched on where it is off. That an
 //!   acknowledged batch survives the loss of the server takes synchronous replication; a server that has
 //!   lost acknowledged batches is refused as damaged by every handle that knows of them.
@@ -145,9 +147,11 @@ impl PostgresStore {
         Ok(self.session.insert(session))
     }
 
-    /// Drops a connection that failed.
+    /// Drops a connection on which anything failed. What failed may be true of this server or this session
+    /// alone: it became read-only (25006), is shutting down (57P01 to 57P03), or has lost a prepared statement
+    /// (26000). The next call connects again, and so to the server that can write now.
     fn checked<T>(&mut self, outcome: Result<T, Trouble>) -> Result<T, Trouble> {
-        if let Err(Trouble::Lost(_)) = outcome {
+        if outcome.is_err() {
             self.session = None;
         }
         outcome

@@ -41,6 +41,15 @@ pub(crate) fn get(port: u16, name: &str) -> String {
     field(&answer, "value").unwrap().to_owned()
 }
 
+/// The same as text.
+pub(crate) fn get_text(port: u16, name: &str) -> String {
+    String::from_utf8(STANDARD.decode(get(port, name)).unwrap()).unwrap()
+}
+
+pub(crate) fn put_text(port: u16, name: &str, value: &str) {
+    put_base64(port, name, &STANDARD.encode(value));
+}
+
 pub(crate) fn put_base64(port: u16, name: &str, value: &str) {
     let put = format!(r#"{{"key":"{}","value":"{value}"}}"#, key(name));
     must_post(port, "/v3/kv/put", &put);
@@ -49,6 +58,24 @@ pub(crate) fn put_base64(port: u16, name: &str, value: &str) {
 pub(crate) fn delete(port: u16, name: &str) {
     let answer = must_post(port, "/v3/kv/deleterange", &format!(r#"{{"key":"{}"}}"#, key(name)));
     assert_eq!(field(&answer, "deleted"), Some("1"), "{answer}");
+}
+
+/// Puts it on a lease of etcd of so many seconds.
+pub(crate) fn put_with_lease(port: u16, name: &str, value: &str, secs: u64) {
+    let granted = must_post(port, "/v3/lease/grant", &format!(r#"{{"TTL":{secs}}}"#));
+    let (name, value) = (key(name), STANDARD.encode(value));
+    let lease = field(&granted, "ID").unwrap();
+    let put = format!(r#"{{"key":"{name}","value":"{value}","lease":"{lease}"}}"#);
+    must_post(port, "/v3/kv/put", &put);
+}
+
+/// What etcd does of itself when it believes that leases have run out.
+pub(crate) fn revoke_all_leases(port: u16) {
+    let leases = must_post(port, "/v3/lease/leases", "{}");
+    for lease in leases.split(r#""ID":""#).skip(1) {
+        let id = lease.split('"').next().unwrap();
+        must_post(port, "/v3/lease/revoke", &format!(r#"{{"ID":"{id}"}}"#));
+    }
 }
 
 fn key(name: &str) -> String {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use leasehold_core::Batch;
 use leasehold_store::{Store, StoreError};
 
-use crate::gateway::{count, delete};
+use crate::gateway::{count, delete, get_text, put_text};
 use crate::proxy::Proxy;
 use crate::server::Etcd;
 use crate::support::{batch, block_on, hold, numbers, open_for_long, recovered, set};
@@ -174,8 +174,10 @@ fn i2_a_batch_in_several_entries_is_all_or_nothing_wherever_it_breaks_off() {
     });
 }
 
-/// Ends the term of a leader that is no more.
+/// Ends the term of a leader that is no more, as if it had resigned.
 fn must_end(etcd: &Etcd) {
+    let leader = get_text(etcd.client_port, "leader");
+    put_text(etcd.client_port, "lease", &leader.replace('}', r#","has_resigned":true}"#));
     delete(etcd.client_port, "leader");
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod earlier;
 mod gateway;
 mod late;
+mod leadership;
 mod log;
 mod outages;
 mod proxy;

@@ -16,6 +16,8 @@ enum Mode {
 struct Ways {
     requests: Mode,
     answers: Mode,
+    /// What the first request has in it that is kept back, and all after it.
+    first_kept: Option<Vec<u8>>,
     /// Since when requests are kept back, and those that are.
     since: Instant,
     kept: Vec<(Instant, TcpStream, Vec<u8>)>,
@@ -33,6 +35,7 @@ impl Proxy {
         let ways = Arc::new(Mutex::new(Ways {
             requests: Mode::Pass,
             answers: Mode::Pass,
+            first_kept: None,
             since: Instant::now(),
             kept: Vec::new(),
         }));
@@ -56,6 +59,11 @@ impl Proxy {
         let mut ways = self.ways.lock().unwrap();
         ways.requests = Mode::Keep;
         ways.since = Instant::now();
+    }
+
+    /// Requests wait here from the first one on that has these bytes in it.
+    pub(crate) fn keep_requests_from(&self, bytes: &[u8]) {
+        self.ways.lock().unwrap().first_kept = Some(bytes.to_vec());
     }
 
     /// Delivers what came in the first moments of waiting, and loses what came later, such as word
@@ -90,6 +98,10 @@ fn pump_requests(mut from: TcpStream, mut to: TcpStream, ways: &Mutex<Ways>) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(len @ 1..) = from.read(&mut bytes) {
         let mut ways = ways.lock().unwrap();
+        if ways.first_kept.take_if(|first| has(&bytes[..len], first)).is_some() {
+            ways.requests = Mode::Keep;
+            ways.since = Instant::now();
+        }
         match ways.requests {
             Mode::Pass => {
                 if to.write_all(&bytes[..len]).is_err() {
@@ -106,6 +118,10 @@ fn pump_requests(mut from: TcpStream, mut to: TcpStream, ways: &Mutex<Ways>) {
     if ways.lock().unwrap().requests == Mode::Pass {
         to.shutdown(Shutdown::Both).ok();
     }
+}
+
+fn has(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|window| window == what)
 }
 
 fn pump_answers(mut from: TcpStream, mut to: TcpStream, ways: &Mutex<Ways>) {

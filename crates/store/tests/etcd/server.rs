@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use leasehold_store::{Candidate, EtcdStore};
 use tempfile::TempDir;
 
-/// As short as etcd grants with the timings below.
+/// Long enough for a slow machine to renew in time.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
 
 /// Another process may take a port between the look and the start.
@@ -41,7 +41,6 @@ impl Etcd {
                 format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
                 format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}"),
                 format!("--initial-cluster=default=http://127.0.0.1:{peer_port}"),
-                // Its shortest lease is three halves of the election timeout, in whole seconds.
                 "--heartbeat-interval=10".to_owned(),
                 "--election-timeout=100".to_owned(),
             ];

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::{
-    BATCHES, Image, ROWS_A_BATCH, Rows, Writer, directory_without_log, small_directory, start,
-    start_on,
+    BATCHES, Image, ROWS_A_BATCH, Rows, Writer, block_on, directory_without_log, small_directory,
+    start, start_on,
 };
-use leasehold_store::{LocalStore, OpenError};
+use leasehold_store::{LocalStore, OpenError, Store};
 
 #[test]
 fn a_new_directory_is_for_its_owner_alone() {
@@ -33,6 +33,17 @@ fn a_directory_in_use_is_refused_until_it_is_free() {
     assert_eq!(error.to_string(), text);
     drop(first);
     LocalStore::open(dir.path()).map(drop).unwrap();
+}
+
+/// A missing lock file does not say that the process is gone: it may have been deleted.
+#[test]
+fn i4_a_directory_in_use_is_refused_though_its_lock_file_was_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = LocalStore::open(dir.path()).unwrap();
+    block_on(first.claim()).unwrap();
+    fs::remove_file(dir.path().join("acknowledged")).unwrap();
+    let error = LocalStore::open(dir.path()).map(drop).unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
 }
 
 #[test]

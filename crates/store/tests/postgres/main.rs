@@ -5,6 +5,7 @@
 mod doubt;
 mod loading;
 mod measure;
+mod moved;
 mod opening;
 mod proxy;
 mod server;

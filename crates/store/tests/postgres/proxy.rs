@@ -1,7 +1,7 @@
 //! A network between store and server that fails to order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -25,14 +25,16 @@ struct State {
     /// What is sent on connections up to this one is kept back.
     held_up_to: watch::Sender<u64>,
     is_closed: AtomicBool,
+    /// Where the next connections go.
+    server_port: AtomicU16,
 }
 
 impl Proxy {
     pub(crate) async fn to(server_port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State::default());
-        tokio::spawn(accept(listener, server_port, Arc::clone(&state)));
+        let state = Arc::new(State { server_port: server_port.into(), ..State::default() });
+        tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { port, state }
     }
 
@@ -58,18 +60,24 @@ impl Proxy {
         self.state.held_up_to.send_replace(0);
     }
 
+    /// New connections go to another server. Those that are open stay where they are.
+    pub(crate) fn move_to(&self, server_port: u16) {
+        self.state.server_port.store(server_port, Ordering::SeqCst);
+    }
+
     /// Whether new connections are let in.
     pub(crate) fn set_closed(&self, is_closed: bool) {
         self.state.is_closed.store(is_closed, Ordering::SeqCst);
     }
 }
 
-async fn accept(listener: TcpListener, server_port: u16, state: Arc<State>) {
+async fn accept(listener: TcpListener, state: Arc<State>) {
     loop {
         let (client, _) = listener.accept().await.unwrap();
         if state.is_closed.load(Ordering::SeqCst) {
             continue;
         }
+        let server_port = state.server_port.load(Ordering::SeqCst);
         let Ok(server) = TcpStream::connect(("127.0.0.1", server_port)).await else { continue };
         for stream in [&client, &server] {
             stream.set_nodelay(true).unwrap();

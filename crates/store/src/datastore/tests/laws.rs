@@ -31,6 +31,7 @@ own_laws! {
     i1_a_commit_over_a_stale_version_writes_nothing,
     i1_of_many_claims_at_a_time_one_leads,
     a_commit_whose_answer_is_lost_is_found_by_looking,
+    i2_a_commit_that_is_said_to_be_cancelled_is_found_by_looking,
     a_commit_that_does_not_arrive_is_sent_again,
     i1_a_commit_that_arrives_twice_is_done_once,
     i1_a_commit_that_arrives_after_a_takeover_writes_nothing,
@@ -177,6 +178,18 @@ async fn a_commit_whose_answer_is_lost_is_found_by_looking(site: Site) {
     proxy.next(&[Act::LoseAnswer]);
     assert_eq!(store.commit(epoch, &batch(&[row("a", 1)])).await, Ok(()));
     assert_eq!(proxy.commits() - before, 1, "it was sent again");
+    assert_eq!(store.commit(epoch, &batch(&[row("b", 2)])).await, Ok(()));
+    assert_eq!(rows(&mut store, epoch).await, by_key(&[row("a", 1), row("b", 2)]));
+}
+
+/// 499 CANCELLED, like every 4xx that was not listed, counted as "nothing was written". But the commit had been
+/// applied: callers were told that their locks had not been granted, and the holds were there.
+async fn i2_a_commit_that_is_said_to_be_cancelled_is_found_by_looking(site: Site) {
+    let proxy = Proxy::start(&site.host).await;
+    let mut store = site.store_by_way_of(&proxy.host).await;
+    let epoch = lead(&mut store).await;
+    proxy.next(&[Act::AnswerCancelled]);
+    assert_eq!(store.commit(epoch, &batch(&[row("a", 1)])).await, Ok(()));
     assert_eq!(store.commit(epoch, &batch(&[row("b", 2)])).await, Ok(()));
     assert_eq!(rows(&mut store, epoch).await, by_key(&[row("a", 1), row("b", 2)]));
 }

@@ -9,12 +9,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
+/// What Google's services answer when they, or anything on the way, gave up waiting.
+const CANCELLED: &str = "HTTP/1.1 499 Client Closed Request\r\ncontent-type: application/json\r\n\
+     content-length: 71\r\n\r\n\
+     {\"error\": {\"code\": 499, \"message\": \"cancelled\", \"status\": \"CANCELLED\"}}";
+
 /// What becomes of a commit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Act {
     Pass,
     /// It is done, but nobody hears of it.
     LoseAnswer,
+    /// It is done, and answered with a code that says nothing about that.
+    AnswerCancelled,
     /// It does not arrive.
     LoseRequest,
     /// The connection breaks; the request arrives when the test says so.
@@ -147,7 +154,8 @@ impl Proxy {
             } else if act == Act::LoseAnswer {
                 return Ok(());
             }
-            client.write_all(&answer).await?;
+            let answer = if act == Act::AnswerCancelled { CANCELLED.as_bytes() } else { &answer };
+            client.write_all(answer).await?;
         }
     }
 }
