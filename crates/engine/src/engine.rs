@@ -156,6 +156,7 @@ impl Engine {
             attending,
             nudge: Arc::clone(&nudge),
             turns: Turns::new(),
+            last_leader: None,
             gauges: Gauges::new(),
             events: Arc::clone(&events),
         };

@@ -7,6 +7,7 @@ mod events;
 mod gauges;
 mod gone;
 mod keyring;
+mod last_leader;
 mod lead;
 mod leadership;
 mod lease;

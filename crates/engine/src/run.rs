@@ -15,6 +15,7 @@ use crate::events::EventLog;
 use crate::gauges::Gauges;
 use crate::gone::Gone;
 use crate::keyring::KeyRing;
+use crate::last_leader::LastLeader;
 use crate::lead::TermEnd;
 use crate::leadership::Leadership;
 use crate::recover::Recovered;
@@ -36,6 +37,8 @@ pub(crate) struct Owner {
     pub(crate) attending: mpsc::Receiver<oneshot::Sender<Attendance>>,
     pub(crate) nudge: Arc<Notify>,
     pub(crate) turns: Turns,
+    /// Set while this replica follows.
+    pub(crate) last_leader: Option<LastLeader>,
     pub(crate) gauges: Gauges,
     pub(crate) events: Arc<EventLog>,
 }

@@ -28,7 +28,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ErrorCode::NotReady`] if the leader was not reached; [`ErrorCode::OutcomeUnknown`] if it was and
-    /// gave no answer, or leads no more: one that is paused would keep its callers waiting.
+    /// gave no answer, or is not relied on any more: one that is paused would keep its callers waiting.
     pub(crate) async fn hand_on(
         &self,
         engine: &Engine,
@@ -61,12 +61,10 @@ impl Cluster {
         if let Some(caller) = caller.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
             headers.append(X_FORWARDED_FOR, caller);
         }
-        let mut state = engine.watch_state();
-        let replaced = state.wait_for(|state| *state != ReplicaState::Following(leader.clone()));
         let answer = tokio::select! {
             answer = self.client.request(request.map(Either::Left)) => answer,
-            _ = replaced => {
-                let reason = format!("the leader at {address} gave no answer and leads no more");
+            why = given_up(engine, leader) => {
+                let reason = format!("the leader at {address} gave no answer, and {why}");
                 return Err(Problem::new(ErrorCode::OutcomeUnknown, &reason));
             }
         };
@@ -80,6 +78,25 @@ impl Cluster {
                 let reason = format!("the leader at {address} gave no answer");
                 Err(Problem::new(ErrorCode::OutcomeUnknown, &reason))
             }
+        }
+    }
+}
+
+/// Waits until this replica does not rely on the leader any more, and says why. A look at the store that
+/// fails is no reason ([`ReplicaState::Following`]).
+async fn given_up(engine: &Engine, leader: &Leader) -> String {
+    let mut state = engine.watch_state();
+    let is_over = |state: &ReplicaState| !matches!(state, ReplicaState::Following(current) if current == leader);
+    match state.wait_for(is_over).await.as_deref() {
+        Ok(ReplicaState::Following(next)) => {
+            format!("another replica leads now, the one at {}", next.address)
+        }
+        Ok(ReplicaState::Leading(_) | ReplicaState::Standby) => "this replica leads now".to_owned(),
+        Ok(ReplicaState::Recovering { reason }) => {
+            format!("it may not lead any more ({reason})")
+        }
+        Ok(ReplicaState::Draining | ReplicaState::Stopped { .. }) | Err(_) => {
+            "this replica is shutting down".to_owned()
         }
     }
 }
