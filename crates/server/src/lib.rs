@@ -31,6 +31,7 @@ mod router;
 mod settings;
 mod state;
 pub mod tls;
+mod vanished_peer;
 mod wire;
 
 pub use cluster::{Cluster, Link};
