@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leasehold_core::{Recovery, Table};
+use leasehold_core::{Recovery, Row, Table};
 use leasehold_store::{Epoch, Leader, StoreError};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -95,16 +95,18 @@ impl Owner {
         let lease = Lease::new(self.settings.leadership.lease_of(&*self.store), sent);
         let deadlines = self.settings.leadership.deadlines();
         let mut recovery = Recovery::new(self.settings.limits, deadlines);
-        let mut rows = 0_u64;
+        let (mut rows, mut has_stored_deadlines) = (0_u64, false);
         self.store
             .load(epoch, &mut |row| {
+                has_stored_deadlines |= matches!(row, Row::StoredDeadlines { .. });
                 recovery.row(row);
                 rows += 1;
             })
             .await?;
-        let (table, first_batch) = recovery
-            .finish(self.clock.now())
-            .map_err(|violation| StoreError::Corrupt(violation.to_string()))?;
+        // Timeouts that go on count from stored times; those that begin again are stored now, or not at all.
+        let now = if has_stored_deadlines { self.clock.now_for_stored() } else { self.clock.now() };
+        let (table, first_batch) =
+            recovery.finish(now).map_err(|violation| StoreError::Corrupt(violation.to_string()))?;
         if !first_batch.is_empty() {
             self.store.commit(epoch, &first_batch).await?;
         }
