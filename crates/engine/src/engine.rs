@@ -19,6 +19,7 @@ use crate::keyring::KeyRing;
 use crate::leadership::Leadership;
 use crate::replica_state::ReplicaState;
 use crate::run::Owner;
+use crate::timer::Timer;
 use crate::turns::Turns;
 use crate::wind_down::WindDown;
 
@@ -157,6 +158,7 @@ impl Engine {
             nudge: Arc::clone(&nudge),
             turns: Turns::new(),
             last_leader: None,
+            timer: Timer::default(),
             gauges: Gauges::new(),
             events: Arc::clone(&events),
         };

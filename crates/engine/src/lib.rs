@@ -15,6 +15,7 @@ mod on_demand;
 mod recover;
 mod replica_state;
 mod run;
+mod timer;
 mod turns;
 mod waiting;
 mod wind_down;

@@ -20,6 +20,7 @@ use crate::lead::TermEnd;
 use crate::leadership::Leadership;
 use crate::recover::Recovered;
 use crate::replica_state::{ReplicaState, Term};
+use crate::timer::Timer;
 use crate::turns::Turns;
 use crate::wind_down::WindDown;
 use crate::work::Work;
@@ -39,6 +40,7 @@ pub(crate) struct Owner {
     pub(crate) turns: Turns,
     /// Set while this replica follows.
     pub(crate) last_leader: Option<LastLeader>,
+    pub(crate) timer: Timer,
     pub(crate) gauges: Gauges,
     pub(crate) events: Arc<EventLog>,
 }
