@@ -323,6 +323,13 @@ impl Engine {
         self.wind_down_to(WindDown::WithoutWaiters);
     }
 
+    /// Completes once waiters are turned away: a stop has begun.
+    pub async fn stopping(&self) {
+        let mut stage = self.wind_down.subscribe();
+        // The sender is here, so the wait ends in no other way.
+        let _ = stage.wait_for(|stage| *stage >= WindDown::WithoutWaiters).await;
+    }
+
     /// Finishes what is queued, commits, resigns and ends the loop.
     pub async fn drain(&self) {
         self.wind_down_to(WindDown::Drain);

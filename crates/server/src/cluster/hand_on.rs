@@ -3,15 +3,18 @@
 //! there, because the call to the leader ends with it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http_body_util::Either;
+use hyper::body::Body as _;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Uri, Version, header};
 use leasehold_engine::{Engine, ReplicaState};
 use leasehold_store::Leader;
+use tokio::time::sleep;
 
-use super::{Cluster, X_LINK_TOKEN};
+use super::{Cluster, ForwardedStream, X_LINK_TOKEN};
 use crate::error_code::ErrorCode;
 use crate::exchange::{ReplyBody, Request, Response};
 use crate::problem::Problem;
@@ -22,6 +25,12 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What is between two neighbours on the way, and not for the next one (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] =
     [header::CONNECTION, header::TE, header::TRAILER, header::TRANSFER_ENCODING, header::UPGRADE];
+
+/// How long the leader may take for what was forwarded before this replica was asked to stop. A wait in
+/// the queue would take until the stop cuts it off without an answer.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+const SHUTTING_DOWN: &str = "this replica is shutting down";
 
 impl Cluster {
     /// Hands a request on and brings the answer back, its body as it comes.
@@ -69,7 +78,10 @@ impl Cluster {
             }
         };
         match answer {
-            Ok(response) => Ok(response.map(ReplyBody::HandedOn)),
+            Ok(response) => Ok(response.map(|body| match body.size_hint().exact() {
+                Some(_) => ReplyBody::HandedOn(body),
+                None => ReplyBody::ForwardedStream(ForwardedStream::new(body, engine)),
+            })),
             Err(error) if error.is_connect() => {
                 let reason = format!("the leader at {address} is not reached");
                 Err(Problem::new(ErrorCode::NotReady, &reason))
@@ -82,9 +94,20 @@ impl Cluster {
     }
 }
 
-/// Waits until this replica does not rely on the leader any more, and says why. A look at the store that
-/// fails is no reason ([`ReplicaState::Following`]).
+/// Waits until this replica does not rely on the leader any more, or stops, and says why. A look at the
+/// store that fails is no reason ([`ReplicaState::Following`]).
 async fn given_up(engine: &Engine, leader: &Leader) -> String {
+    let stopping = async {
+        engine.stopping().await;
+        sleep(STOP_PATIENCE).await;
+    };
+    tokio::select! {
+        why = not_relied_on(engine, leader) => why,
+        () = stopping => SHUTTING_DOWN.to_owned(),
+    }
+}
+
+async fn not_relied_on(engine: &Engine, leader: &Leader) -> String {
     let mut state = engine.watch_state();
     let is_over = |state: &ReplicaState| !matches!(state, ReplicaState::Following(current) if current == leader);
     match state.wait_for(is_over).await.as_deref() {
@@ -96,7 +119,7 @@ async fn given_up(engine: &Engine, leader: &Leader) -> String {
             format!("it may not lead any more ({reason})")
         }
         Ok(ReplicaState::Draining | ReplicaState::Stopped { .. }) | Err(_) => {
-            "this replica is shutting down".to_owned()
+            SHUTTING_DOWN.to_owned()
         }
     }
 }

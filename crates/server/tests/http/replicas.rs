@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::client::Reply;
 use crate::support::service::{ADMIN_KEY, Replica};
 use crate::support::store::{Mood, MoodyStore};
+use crate::support::stream::Stream;
 use crate::support::{Service, Setup};
 
 const LOCK: &str = "/v1/distributed_lock/report";
@@ -107,4 +108,22 @@ fn a_request_forwarded_to_a_leader_that_was_replaced_ends_and_names_the_next_one
     assert!(detail.contains("this replica leads now"), "{detail}");
     leader.store.set(Mood::Works);
     blocked.join().unwrap().refusal(503, "not_ready");
+}
+
+/// A follower that was asked to stop waited for what it had forwarded, 10 s, and then cut it off without
+/// an answer: a leader's own waiters get their 503 immediately.
+#[test]
+fn a_follower_that_stops_answers_what_it_forwarded_and_ends_streams() {
+    let (leader, follower) = leader_and_follower(MoodyStore::new(Mood::Works));
+    let waiter = forwarded_waiter(&leader, &follower);
+    let mut stream = Stream::open(follower.address, "/v1/events", &[]);
+    let began = Instant::now();
+    follower.engine.turn_waiters_away();
+    assert!(!waiter.is_finished(), "ordinary calls get some time");
+    let problem = waiter.join().unwrap().refusal(503, "outcome_unknown");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("shutting down"), "{detail}");
+    while stream.block().is_some() {}
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    leader.waits(0);
 }
