@@ -90,7 +90,7 @@ impl Owner {
     ) -> Result<(Box<Table>, Epoch, Lease), StoreError> {
         let sent = self.clock.mono();
         let epoch = self.store.claim().await?;
-        // Whoever led does not lead any more, however this goes on.
+        // The replica that led before does not lead any more, however this goes on.
         self.last_leader = None;
         let lease = Lease::new(self.settings.leadership.lease_of(&*self.store), sent);
         let deadlines = self.settings.leadership.deadlines();

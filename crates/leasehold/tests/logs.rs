@@ -79,10 +79,10 @@ fn a_log_without_a_reader_leaves_the_stop_in_order() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
-/// A pipe holds 64 KiB. When nobody read it, the thread that wrote one line more was stuck, then the next
+/// A pipe holds 64 KiB. When no process read it, the thread that wrote one line more was stuck, then the next
 /// one, until no thread was left to answer; one of them was the commit loop's.
 #[test]
-fn a_log_that_nobody_reads_does_not_hold_calls_up() {
+fn a_log_that_is_not_read_does_not_hold_calls_up() {
     let dir = tempfile::tempdir().unwrap();
     let (reader, writer) = pipe().unwrap();
     let server = dev(&dir).arg("--log-level=debug").stderr(writer).start();
@@ -98,7 +98,7 @@ fn a_log_that_nobody_reads_does_not_hold_calls_up() {
     }
     assert!(dropped(&server) > 0, "more lines would have to be written to prove anything");
 
-    // Once somebody reads, the log goes on, and says what is missing.
+    // Once the pipe is read, the log goes on, and says what is missing.
     let reading = thread::spawn(move || {
         BufReader::new(reader).lines().map(Result::unwrap).collect::<Vec<String>>()
     });
@@ -112,7 +112,7 @@ fn a_log_that_nobody_reads_does_not_hold_calls_up() {
 
 /// A process that ends must not wait for a reader of its log: it kept its supervisor waiting.
 #[test]
-fn a_log_that_nobody_reads_does_not_hold_the_end_up() {
+fn a_log_that_is_not_read_does_not_hold_the_end_up() {
     for last_signals in [&[Signal::TERM][..], &[Signal::TERM, Signal::INT]] {
         let dir = tempfile::tempdir().unwrap();
         let (reader, writer) = pipe().unwrap();

@@ -222,7 +222,7 @@ impl Store for Flaky {
     }
 }
 
-/// One look at the store that failed made a follower say that nobody leads: what it forwarded was
+/// One look at the store that failed made a follower say that it knows no leader: what it forwarded was
 /// aborted, and new calls were refused, while the leader went on (PostgreSQL restarted for 1.2 s).
 #[tokio::test]
 async fn a_follower_keeps_its_leader_for_a_lease_after_the_store_last_named_it() {

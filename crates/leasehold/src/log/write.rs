@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    /// A disk that filled up in the middle of a line glued the next line to it: JSON that nobody can parse.
+    /// A disk that filled up in the middle of a line glued the next line to it: JSON that no program can parse.
     #[test]
     fn a_line_after_one_that_was_cut_short_stands_on_its_own() {
         let mut disk = Disk { takes: vec![0, 0, 2], written: Vec::new() };

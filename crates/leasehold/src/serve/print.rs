@@ -1,4 +1,4 @@
-//! Prints on stdout from a thread of its own: a stdout that nobody reads holds nothing else up.
+//! Prints on stdout from a thread of its own: a stdout without a reader holds nothing else up.
 
 use std::io::{self, Write as _};
 use std::thread;
