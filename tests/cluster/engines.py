@@ -6,7 +6,9 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
+import time
 
 from lab import Disk, as_user, until
 
@@ -153,6 +155,13 @@ class Postgres:
 
     def url(self):
         return f"postgres://postgres@{self.host.address('back')}/postgres"
+
+    def restart(self, seconds):
+        """Stops it in order, with all its connections, and starts it again after some time."""
+        self.process.send(signal.SIGINT)
+        self.process.popen.wait()
+        time.sleep(seconds)
+        self.start()
 
     def fail(self):
         self.process.kill()

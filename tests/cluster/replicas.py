@@ -27,15 +27,27 @@ class Replica:
              "--advertise", self.link, "--lease-seconds", str(LEASE_SECONDS),
              "--log-format", "json"], self.log, environment)
 
-    def get(self, path, seconds=1):
-        """The JSON that this replica answers with from its own host, or None."""
+    def text(self, method, path, seconds=1):
+        """What this replica answers with from its own host; empty if it does not answer."""
         done = subprocess.run(
-            ["ip", "netns", "exec", self.host.space, "curl", "-s", "-m", str(seconds), "-H", f"x-api-key: {KEY}",
-             f"http://127.0.0.1:{PORT}{path}"], capture_output=True)
+            ["ip", "netns", "exec", self.host.space, "curl", "-s", "-m", str(seconds), "-X", method,
+             "-H", f"x-api-key: {KEY}", f"http://127.0.0.1:{PORT}{path}"], capture_output=True, text=True)
+        return done.stdout
+
+    def ask(self, method, path, seconds=1):
+        """The JSON that this replica answers with from its own host, or None."""
         try:
-            return json.loads(done.stdout)
+            return json.loads(self.text(method, path, seconds))
         except ValueError:
             return None
+
+    def get(self, path, seconds=1):
+        return self.ask("GET", path, seconds)
+
+    def begin(self, method, path, host=None, log="/dev/null"):
+        """A request to this replica that is under way, from a host or from its own; the answer goes to `log`."""
+        return (host or self.host).start(
+            ["curl", "-sN", "-m", "120", "-X", method, "-H", f"x-api-key: {KEY}", f"http://{self.address}{path}"], log)
 
     def is_ready(self):
         return bool((self.get("/readyz") or {}).get("ready"))

@@ -15,6 +15,8 @@ from replicas import LEASE_SECONDS
 UNPLANNED_SECONDS = 2 * LEASE_SECONDS
 # A wall clock that is set changes nothing. This leaves room for a machine that others use too.
 STEP_SECONDS = 1.0
+# A client that is gone without a word is noticed after 20 s.
+VANISHED_SECONDS = 25
 # When the leader is asked to stop, it calls on the next one.
 HANDOVER_SECONDS = 0.3
 
@@ -24,6 +26,14 @@ class Outcome:
 
     def __init__(self, began, ended, allowed_gap):
         self.began, self.ended, self.allowed_gap = began, ended, allowed_gap
+
+
+def on(*engines):
+    """Only on these engines."""
+    def mark(scenario):
+        scenario.engines = engines
+        return scenario
+    return mark
 
 
 def with_clocks(*ahead, engines=None, of_engine=False):
@@ -41,11 +51,6 @@ def with_refreshes(**engine_options):
         scenario.load, scenario.engines, scenario.engine_options = "refreshes.py", ["etcd"], engine_options
         return scenario
     return mark
-
-
-def on_etcd(scenario):
-    scenario.engines = ["etcd"]
-    return scenario
 
 
 def kill(cluster, leader):
@@ -205,7 +210,7 @@ def leader_key_deleted_on_one_member(cluster, engine):
     return delete_leader_key(cluster, engine)
 
 
-@on_etcd
+@on("etcd")
 def leader_key_deleted_under_writes(cluster, engine):
     """The leader's next batch shows it that its key is gone."""
     return delete_leader_key(cluster, engine)
@@ -250,6 +255,77 @@ def etcd_disk_frozen_on_one_member(cluster, engine):
     return freeze_disk(cluster, engine, 2 * LEASE_SECONDS + UNPLANNED_SECONDS)
 
 
+EDGE = "/v1/distributed_lock/edge"
+
+
+def hold_and_wait(leader, count, begin):
+    """The lock `edge` is held by `holder`, and `begin` has begun so many requests that wait for it. Returns them."""
+    held = until("it is held", lambda: leader.ask(
+        "PUT", f"{EDGE}/write-process/holder?timeout_seconds=60&create_if_missing=true&is_exclusive=true"))
+    assert held.get("current_state") == "WRITE", held
+    waiting = begin()
+    until("they wait", lambda: waiters(leader) == count)
+    return waiting
+
+
+def waiters(leader):
+    return (leader.get(EDGE) or {}).get("waiter_count")
+
+
+@on("etcd")
+def client_vanishes(cluster, engine):
+    """A client's network is gone without a word, as in a power loss, while it waits at the leader and through a
+    follower and follows events. Its waits leave the queue, and the next client gets the lock. Before, both
+    waits stayed to their end, and were then granted, for their whole timeout."""
+    leader, follower = cluster.leader(), cluster.followers()[0]
+    host = leader.host.lab.host("gone")
+    streams = lambda: "leasehold_event_streams 1\n" in leader.text("GET", "/metrics")
+
+    def begin():
+        wait = "?wait_seconds=100&timeout_seconds=60"
+        leader.begin("GET", "/v1/events", host)
+        for replica, name in ((leader, "gone-1"), (follower, "gone-2")):
+            replica.begin("PUT", f"{EDGE}/write-process/{name}{wait}", host)
+    hold_and_wait(leader, 2, begin)
+    until("it follows events", streams)
+    began = time.monotonic()
+    host.pull("front")
+    until("its waits are gone", lambda: waiters(leader) == 0, seconds=VANISHED_SECONDS)
+    until("its event stream is gone", lambda: not streams(), seconds=began + VANISHED_SECONDS - time.monotonic())
+    print(f"        a vanished client was noticed after {time.monotonic() - began:.1f} s", flush=True)
+    assert leader.ask("DELETE", f"{EDGE}/write-process/holder")["current_state"] == "FREE"
+    later = leader.ask("PUT", f"{EDGE}/write-process/later")
+    assert later["current_state"] == "WRITE", later
+    return Outcome(began, time.monotonic(), STEP_SECONDS)
+
+
+@on("postgres")
+def engine_restarted(cluster, engine):
+    """The database is restarted while clients wait through followers. The leader goes on, because its lease lasts,
+    and no wait is aborted. Before, each ended after 0.1 s with "the leader leads no more"."""
+    cluster.clients.settle()
+    leader, followers = cluster.leader(), cluster.followers()
+    logs = [follower.log.with_name(f"waiter-{number}") for number, follower in enumerate(followers)]
+    waiting = hold_and_wait(leader, len(followers), lambda: [
+        follower.begin("PUT", f"{EDGE}/read-process/waiter-{number}?wait_seconds=60", log=logs[number])
+        for number, follower in enumerate(followers)])
+    began = time.monotonic()
+    engine.restart(seconds=0.5)
+    away = time.monotonic() - began
+    print(f"        the database was away for {away:.1f} s", flush=True)
+    assert away < LEASE_SECONDS / 2, "the machine is too busy: no lease lasts as long as the restart took"
+    time.sleep(LEASE_SECONDS)
+    ended = time.monotonic()
+    assert cluster.leader() is leader, "another leads"
+    aborted = [log.read_text() for log, waiter in zip(logs, waiting) if not waiter.is_running()]
+    assert not aborted, aborted
+    leader.ask("DELETE", f"{EDGE}/write-process/holder", seconds=5)
+    for log, waiter in zip(logs, waiting):
+        until("a waiter is served", lambda: not waiter.is_running())
+        assert '"READ"' in log.read_text(), log.read_text()
+    return Outcome(began, ended, STEP_SECONDS)
+
+
 SCENARIOS = [
     leader_killed,
     leader_paused,
@@ -267,4 +343,6 @@ SCENARIOS = [
     leader_key_deleted_while_cut_off,
     etcd_disk_frozen,
     etcd_disk_frozen_on_one_member,
+    client_vanishes,
+    engine_restarted,
 ]

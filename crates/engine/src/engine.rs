@@ -19,6 +19,7 @@ use crate::keyring::KeyRing;
 use crate::leadership::Leadership;
 use crate::replica_state::ReplicaState;
 use crate::run::Owner;
+use crate::timer::Timer;
 use crate::turns::Turns;
 use crate::wind_down::WindDown;
 
@@ -163,6 +164,8 @@ impl Engine {
             attending,
             nudge: Arc::clone(&nudge),
             turns: Turns::new(),
+            last_leader: None,
+            timer: Timer::default(),
             gauges: Gauges::new(),
             events: Arc::clone(&events),
         };
@@ -333,6 +336,13 @@ impl Engine {
     pub fn turn_waiters_away(&self) {
         self.events.close();
         self.wind_down_to(WindDown::WithoutWaiters);
+    }
+
+    /// Completes once waiters are turned away: a stop has begun.
+    pub async fn stopping(&self) {
+        let mut stage = self.wind_down.subscribe();
+        // The sender is here, so the wait ends in no other way.
+        let _ = stage.wait_for(|stage| *stage >= WindDown::WithoutWaiters).await;
     }
 
     /// Finishes what is queued, commits, resigns and ends the loop.

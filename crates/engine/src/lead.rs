@@ -6,7 +6,6 @@ use std::time::Duration;
 use leasehold_core::{Command, Effects, Mono, Now, Outcome, Refusal, Reply, Table};
 use leasehold_store::{Epoch, StoreError};
 use tokio::sync::oneshot;
-use tokio::time::sleep;
 use tracing::warn;
 
 use crate::engine::{Call, Failure, keys_changed};
@@ -20,8 +19,8 @@ use crate::waiting::Waiting;
 use crate::wind_down::WindDown;
 use crate::work::{Again, Step, Work};
 
-/// Longest sleep between two looks at the clock: timers stand still while the machine is suspended,
-/// deadlines do not.
+/// Longest sleep between two looks at the clock. Where timers stand still while the machine is suspended,
+/// ends are noticed late by up to this; on Linux they do not (`timer.rs`).
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Commands that a round takes at least, if so many are there.
@@ -268,10 +267,11 @@ impl Owner {
         let now = self.clock.mono();
         let until = |moment: Mono| moment.since(now).min(LONGEST_SLEEP);
         let has_work = !work.gone.is_empty();
+        let timer = &mut self.timer;
         let idle = async {
             match due {
                 _ if has_work => {}
-                Some(moment) => sleep(until(moment)).await,
+                Some(moment) => timer.sleep(until(moment)).await,
                 None => std::future::pending().await,
             }
         };

@@ -23,7 +23,8 @@ pub enum ReplicaState {
     /// Leads on demand, and nobody has asked since it last led, if it ever did: the next call makes it
     /// take over.
     Standby,
-    /// Another replica leads: requests belong there.
+    /// Another replica leads: requests belong there. While the store does not answer, this stays so for
+    /// a whole lease after the store last said it.
     Following(Leader),
     /// Owns the table and answers.
     Leading(Term),

@@ -15,10 +15,12 @@ use crate::events::EventLog;
 use crate::gauges::Gauges;
 use crate::gone::Gone;
 use crate::keyring::KeyRing;
+use crate::last_leader::LastLeader;
 use crate::lead::TermEnd;
 use crate::leadership::Leadership;
 use crate::recover::Recovered;
 use crate::replica_state::{ReplicaState, Term};
+use crate::timer::Timer;
 use crate::turns::Turns;
 use crate::wind_down::WindDown;
 use crate::work::Work;
@@ -36,6 +38,9 @@ pub(crate) struct Owner {
     pub(crate) attending: mpsc::Receiver<oneshot::Sender<Attendance>>,
     pub(crate) nudge: Arc<Notify>,
     pub(crate) turns: Turns,
+    /// Set while this replica follows.
+    pub(crate) last_leader: Option<LastLeader>,
+    pub(crate) timer: Timer,
     pub(crate) gauges: Gauges,
     pub(crate) events: Arc<EventLog>,
 }

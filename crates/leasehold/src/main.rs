@@ -28,14 +28,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let Cli { verb } = Cli::parse();
-    match run(verb) {
+    let code = match run(verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to tell a user whose stderr is gone.
-            let _ = writeln!(io::stderr(), "leasehold: {error}");
+            log::write(&format!("leasehold: {error}\n"));
             ExitCode::FAILURE
         }
-    }
+    };
+    log::flush();
+    code
 }
 
 /// Why a verb failed.

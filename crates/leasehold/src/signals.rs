@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks for an orderly stop, the second ends the process at once. SIGHUP
+//! SIGTERM and SIGINT: the first asks for an orderly stop, the second ends the process immediately. SIGHUP
 //! asks to look at the files of TLS.
 
 use std::io;
@@ -6,6 +6,8 @@ use std::process;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
+
+use crate::log;
 
 /// The exit status after a second signal, as shells count an interrupted process.
 const INTERRUPTED: i32 = 130;
@@ -41,7 +43,8 @@ impl Signals {
     pub(crate) fn exit_at_the_next(mut self) {
         tokio::spawn(async move {
             let signal = self.next().await;
-            warn!(signal, "a second signal: ending at once");
+            warn!(signal, "a second signal: ending immediately");
+            log::flush();
             process::exit(INTERRUPTED);
         });
     }

@@ -11,6 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use leasehold_core::Role;
 
 use crate::auth::Caller;
+use crate::cluster::ForwardedStream;
 use crate::event_stream::EventBody;
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -29,6 +30,8 @@ pub enum ReplyBody {
     Events(EventBody),
     /// What the leader answers, as it comes.
     HandedOn(Incoming),
+    /// A stream of the leader, until it ends or this replica stops.
+    ForwardedStream(ForwardedStream),
 }
 
 impl Default for ReplyBody {
@@ -55,6 +58,7 @@ impl Body for ReplyBody {
             Self::Whole(whole) => Pin::new(whole).poll_frame(context).map(unfailing),
             Self::Events(events) => Pin::new(events).poll_frame(context).map(unfailing),
             Self::HandedOn(answer) => Pin::new(answer).poll_frame(context),
+            Self::ForwardedStream(stream) => Pin::new(stream).poll_frame(context),
         }
     }
 
@@ -63,6 +67,7 @@ impl Body for ReplyBody {
             Self::Whole(whole) => whole.is_end_stream(),
             Self::Events(events) => events.is_end_stream(),
             Self::HandedOn(answer) => answer.is_end_stream(),
+            Self::ForwardedStream(stream) => stream.is_end_stream(),
         }
     }
 
@@ -71,6 +76,7 @@ impl Body for ReplyBody {
             Self::Whole(whole) => whole.size_hint(),
             Self::Events(events) => events.size_hint(),
             Self::HandedOn(answer) => answer.size_hint(),
+            Self::ForwardedStream(stream) => stream.size_hint(),
         }
     }
 }

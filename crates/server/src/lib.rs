@@ -31,11 +31,12 @@ mod router;
 mod settings;
 mod state;
 pub mod tls;
+mod vanished_peer;
 mod wire;
 
 pub use cluster::{Cluster, Link};
 pub use error_code::{ErrorCode, Retry};
-pub use metrics::{MetricsError, MetricsHandle, install_metrics};
+pub use metrics::{MetricsError, MetricsHandle, install_metrics, log_lines_dropped};
 pub use openapi::openapi;
 pub use router::{Router, api_router, probe_router};
 pub use settings::ServerSettings;

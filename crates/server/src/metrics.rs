@@ -1,6 +1,6 @@
 //! The numbers that the service publishes.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use thiserror::Error;
 
@@ -13,6 +13,8 @@ pub(crate) const REQUEST_SECONDS: &str = "leasehold_http_request_seconds";
 pub(crate) const REFUSALS: &str = "leasehold_refusals_total";
 pub(crate) const FAILED_HANDSHAKES: &str = "leasehold_tls_failed_handshakes_total";
 pub(crate) const CERTIFICATE_EXPIRES: &str = "leasehold_tls_certificate_expires_seconds";
+
+const LOG_LINES_DROPPED: &str = "leasehold_log_lines_dropped_total";
 
 /// From a request that touches only memory, over one that waits for a slow disk, to the longest wait in
 /// line.
@@ -42,11 +44,17 @@ pub fn install_metrics() -> Result<MetricsHandle, MetricsError> {
     Ok(handle)
 }
 
+/// The metric of log lines that could not be written. Call it after [`install_metrics`].
+pub fn log_lines_dropped() -> Counter {
+    counter!(LOG_LINES_DROPPED)
+}
+
 fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time to answer a request, by route.");
     describe_counter!(REFUSALS, "Requests refused, by the code of the refusal.");
     describe_counter!(FAILED_HANDSHAKES, "Connections that did not come to terms on TLS.");
+    describe_counter!(LOG_LINES_DROPPED, "Log lines that could not be written.");
     describe_gauge!(
         CERTIFICATE_EXPIRES,
         Unit::Seconds,

@@ -5,6 +5,7 @@
 mod commit_loop;
 mod events;
 mod on_demand;
+mod readings;
 mod replicas;
 mod support;
 mod waiting;

@@ -170,6 +170,90 @@ impl Store for SlowToLoad {
     }
 }
 
+/// A store whose claims, or loads, fail when a test says so.
+struct Flaky {
+    store: MemoryStore,
+    failing: Arc<Mutex<&'static str>>,
+}
+
+impl Flaky {
+    fn check(&self, call: &str) -> Result<(), StoreError> {
+        if *self.failing.lock().unwrap() == call {
+            return Err(StoreError::Unavailable("the test said so".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Flaky {
+    async fn claim(&mut self) -> Result<Epoch, StoreError> {
+        self.check("claim")?;
+        self.store.claim().await
+    }
+
+    async fn load(
+        &mut self,
+        epoch: Epoch,
+        visit: &mut (dyn FnMut(Row) + Send),
+    ) -> Result<(), StoreError> {
+        self.check("load")?;
+        self.store.load(epoch, visit).await
+    }
+
+    async fn commit(&mut self, epoch: Epoch, batch: &Batch) -> Result<(), StoreError> {
+        self.store.commit(epoch, batch).await
+    }
+
+    async fn renew(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.store.renew(epoch).await
+    }
+
+    async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        self.store.resign(epoch).await
+    }
+
+    async fn leader(&mut self) -> Result<Option<Leader>, StoreError> {
+        self.store.leader().await
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        self.store.lease()
+    }
+}
+
+/// One look at the store that failed made a follower say that it knows no leader: what it forwarded was
+/// aborted, and new calls were refused, while the leader went on (PostgreSQL restarted for 1.2 s).
+#[tokio::test]
+async fn a_follower_keeps_its_leader_for_a_lease_after_the_store_last_named_it() {
+    let store = MemoryStore::new();
+    let first = replica(&store, "first:1");
+    until(&first, ReplicaState::is_leading).await;
+    let failing = Arc::new(Mutex::new(""));
+    let flaky = Flaky { store: handle(&store, "second:2"), failing: Arc::clone(&failing) };
+    let second = start(Box::new(flaky));
+    until(&second, |state| matches!(state, ReplicaState::Following(_))).await;
+
+    *failing.lock().unwrap() = "claim";
+    sleep(LEASE / 2).await;
+    let refused = second.submit(create("job")).await.unwrap_err();
+    assert!(matches!(refused, Failure::Elsewhere(_)), "{refused:?}");
+    let broke = Instant::now();
+    until(&second, |state| matches!(state, ReplicaState::Recovering { .. })).await;
+    assert!(broke.elapsed() < LEASE, "{:?}", broke.elapsed());
+    let refused = second.submit(create("job")).await.unwrap_err();
+    assert!(matches!(refused, Failure::NotReady(_)), "{refused:?}");
+
+    *failing.lock().unwrap() = "";
+    until(&second, |state| matches!(state, ReplicaState::Following(_))).await;
+    // Once it has claimed, the one before does not lead any more, whatever happens next.
+    *failing.lock().unwrap() = "load";
+    first.drain().await;
+    until(&second, |state| matches!(state, ReplicaState::Recovering { .. })).await;
+    *failing.lock().unwrap() = "";
+    until(&second, ReplicaState::is_leading).await;
+}
+
 /// A load that took longer than the lease was for nothing: somebody else led by its end. Now that stores
 /// keep the lease meanwhile, the engine must go on from there. By what it knows itself its lease is
 /// over, so it renews before it answers anything from memory.

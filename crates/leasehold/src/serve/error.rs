@@ -12,6 +12,8 @@ use crate::store::StoreOpenError;
 /// Why `leasehold serve` ended without having been asked to.
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
+    #[error("cannot start the thread that writes the log: {0}")]
+    NoLog(io::Error),
     #[error("cannot start the threads that serve requests: {0}")]
     NoRuntime(io::Error),
     #[error("cannot listen for signals: {0}")]
@@ -41,8 +43,11 @@ pub(crate) enum ServeError {
         "cannot make the first API key: {0}; start with LEASEHOLD_API_KEY set to a key of your own"
     )]
     FirstKey(String),
-    #[error("cannot write to standard output: {0}")]
-    Output(io::Error),
+    #[error(
+        "cannot print the first API key, which is stored and can never be shown again: {0}; start with \
+         LEASEHOLD_API_KEY set to a key of your own, and revoke it (its label is `first start`)"
+    )]
+    FirstKeyNotShown(io::Error),
     #[error("the listener failed: {0}")]
     Listener(io::Error),
     #[error("the listener broke off: {0}")]

@@ -1,6 +1,6 @@
 //! A service that nobody can enter makes one admin key at its first start and shows it once.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use leasehold_core::{Command, KeyLimits, Namespace, Refusal, Role};
@@ -9,6 +9,7 @@ use leasehold_server::credentials::{self, NewKey};
 use tokio::time::sleep;
 
 use super::ServeError;
+use super::print::print;
 use super::ready;
 
 /// Before another attempt, so that a loop that has just lost its store can say so.
@@ -36,7 +37,9 @@ pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
     loop {
         match engine.submit(Command::CreateKey(key.clone())).await {
             // It exists already: an attempt whose outcome was unknown did happen.
-            Ok(_) | Err(Failure::Refused(Refusal::KeyExists(_))) => return show(&secret),
+            Ok(_) | Err(Failure::Refused(Refusal::KeyExists(_))) => {
+                return show(&secret).await;
+            }
             Err(Failure::OutcomeUnknown(_) | Failure::NotReady(_) | Failure::Overloaded) => {
                 sleep(PAUSE).await;
                 ready::leading(engine).await;
@@ -50,11 +53,9 @@ pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
     }
 }
 
-fn show(secret: &str) -> Result<(), ServeError> {
+async fn show(secret: &str) -> Result<(), ServeError> {
     let rule = "─".repeat(secret.len() + 2);
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
+    let text = format!(
         "┌{rule}┐\n\
          │ {:<width$} │\n\
          │ {:<width$} │\n\
@@ -63,7 +64,7 @@ fn show(secret: &str) -> Result<(), ServeError> {
         "The first API key, an admin of the namespace `default`. It is shown this once,",
         "because only its hash is stored. Send it in the header x-api-key.",
         width = secret.len(),
-    )
-    .and_then(|()| out.flush())
-    .map_err(ServeError::Output)
+    );
+    let printed = print(text).await.unwrap_or_else(|lost| Err(io::Error::other(lost)));
+    printed.map_err(ServeError::FirstKeyNotShown)
 }

@@ -4,6 +4,7 @@ mod bind;
 mod descriptors;
 mod error;
 mod first_key;
+mod print;
 mod ready;
 mod replica;
 mod settings;
@@ -35,7 +36,7 @@ use crate::{log, store};
 /// # Errors
 /// [`ServeError`] says what to do before the next start.
 pub(crate) fn serve(settings: &Settings) -> Result<(), ServeError> {
-    log::init(settings.log_format.value, &settings.log_level.value);
+    log::init(settings.log_format.value, &settings.log_level.value).map_err(ServeError::NoLog)?;
     for warning in settings.warnings() {
         warn!("{warning}");
     }
@@ -85,6 +86,7 @@ async fn start(settings: &Settings) -> Result<(), ServeError> {
     };
     let address = listener.local_addr().map_err(ServeError::Listener)?;
     let metrics = install_metrics()?;
+    log::publish_dropped();
     upkeep::start(metrics.clone());
     let tls = tls::start(settings)?;
     let candidate = replica::candidate(settings, address)?;

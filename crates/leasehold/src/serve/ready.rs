@@ -1,13 +1,14 @@
 //! From recovering to serving: wait for the commit loop, make the first key, tell the user.
 
 use std::future::pending;
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
 use leasehold_engine::{Engine, ReplicaState};
+use tracing::warn;
 
 use super::ServeError;
 use super::first_key;
+use super::print::print;
 use crate::config::Settings;
 use crate::version::VERSION;
 
@@ -33,7 +34,7 @@ async fn try_to_announce(
     if leads && makes_key {
         first_key::make_if_none(engine).await?;
     }
-    say_where(settings, address)?;
+    say_where(settings, address);
     if !leads && makes_key {
         // The leader has made one, unless it ended before it could; or the first call makes this one lead.
         leading(engine).await;
@@ -42,15 +43,17 @@ async fn try_to_announce(
     Ok(())
 }
 
-fn say_where(settings: &Settings, address: SocketAddr) -> Result<(), ServeError> {
+/// The service is of use without this line, so it goes on if stdout is full, closed or blocked.
+fn say_where(settings: &Settings, address: SocketAddr) {
     let scheme = if settings.tls_cert.value.is_some() { "https" } else { "http" };
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
+    let printed = print(format!(
         "leasehold {VERSION} listening on {scheme}://{address} (docs: {scheme}://{address}/v1/docs)"
-    )
-    .and_then(|()| out.flush())
-    .map_err(ServeError::Output)
+    ));
+    tokio::spawn(async move {
+        if let Ok(Err(error)) = printed.await {
+            warn!(%error, "cannot print where it listens");
+        }
+    });
 }
 
 /// Waits until requests are answered, here or by the leader, and says whether the table is here.

@@ -18,6 +18,8 @@ use crate::store::StoreOpenError;
 pub(crate) enum TransferError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error("cannot start the thread that writes the log: {0}")]
+    NoLog(io::Error),
     #[error("cannot start the threads that work: {0}")]
     NoRuntime(io::Error),
     #[error("cannot listen for signals: {0}")]

@@ -50,7 +50,8 @@ fn run(
     settings: &Settings,
     verb: impl Future<Output = Result<(), TransferError>>,
 ) -> Result<(), TransferError> {
-    log::init(settings.log_format.value, &settings.log_level.value);
+    log::init(settings.log_format.value, &settings.log_level.value)
+        .map_err(TransferError::NoLog)?;
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

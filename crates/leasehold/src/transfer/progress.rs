@@ -1,8 +1,10 @@
 //! Tells how far it is: on a terminal in one line that is written anew, elsewhere now and then in a line
 //! of its own.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
+
+use crate::log;
 
 /// Between two looks of the same line.
 const ON_TERMINAL: Duration = Duration::from_millis(200);
@@ -42,7 +44,7 @@ impl Progress {
     /// How long it took, in seconds.
     pub(super) fn end(self) -> f64 {
         if self.has_line {
-            say_raw(ANEW);
+            log::write(ANEW);
         }
         self.began.elapsed().as_secs_f64()
     }
@@ -55,19 +57,14 @@ impl Progress {
         let text = format!("{doing}: {rows}{of} rows, {rate:.0} rows/s");
         if self.is_terminal {
             self.has_line = true;
-            say_raw(&format!("{ANEW}{text}"));
+            log::write(&format!("{ANEW}{text}"));
         } else {
             say(&text);
         }
     }
 }
 
-/// One line for the user. Nothing is left to tell whoever has closed stderr.
+/// One line for the user.
 pub(super) fn say(text: &str) {
-    say_raw(&format!("{text}\n"));
-}
-
-fn say_raw(text: &str) {
-    let mut out = io::stderr().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    log::write(&format!("{text}\n"));
 }

@@ -84,7 +84,7 @@ impl Launch {
     /// The store is still to be named.
     pub(crate) fn anywhere() -> Self {
         let mut command = leasehold();
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.arg("serve").env("LEASEHOLD_LISTEN", "127.0.0.1:0");
         Self(command)
     }
 
@@ -106,6 +106,33 @@ impl Launch {
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.0.env(name, value);
         self
+    }
+
+    /// The same, with its log going here. [`Server::stderr`] is empty then.
+    pub(crate) fn stderr(mut self, to: impl Into<Stdio>) -> Self {
+        self.0.stderr(to);
+        self
+    }
+
+    /// The same, with its standard output going here. Start it with [`Launch::start_at`].
+    pub(crate) fn stdout(mut self, to: impl Into<Stdio>) -> Self {
+        self.0.stdout(to);
+        self
+    }
+
+    /// Starts it at this address, and waits until it is ready there.
+    #[track_caller]
+    pub(crate) fn start_at(self, address: SocketAddr) -> Server {
+        let listen = address.to_string();
+        let mut server = Server::spawn(self.env("LEASEHOLD_LISTEN", &listen).0);
+        server.address = address;
+        eventually(PATIENCE, "readiness", || {
+            let exited = server.child.try_wait().unwrap();
+            assert!(exited.is_none(), "{exited:?}\n{}\n{}", server.stdout(), server.stderr());
+            let answer = Connection::open(address).ok()?.ask("GET", "/readyz").ok()?;
+            (answer.status == 200).then_some(())
+        });
+        server
     }
 
     /// Starts it and waits until it says that it listens.
@@ -144,8 +171,8 @@ pub(crate) struct Server {
 impl Server {
     fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
-        let stdout = Collected::from(child.stdout.take().unwrap());
-        let stderr = Collected::from(child.stderr.take().unwrap());
+        let stdout = child.stdout.take().map(Collected::from).unwrap_or_default();
+        let stderr = child.stderr.take().map(Collected::from).unwrap_or_default();
         Self { child, address: ([127, 0, 0, 1], 0).into(), stdout, stderr }
     }
 
@@ -219,6 +246,7 @@ impl Drop for Server {
 }
 
 /// What a pipe has said so far.
+#[derive(Default)]
 pub(crate) struct Collected {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::tls::Tls;
+use crate::vanished_peer;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -38,6 +39,7 @@ impl Connector {
         http.set_connect_timeout(Some(CONNECT_TIMEOUT));
         http.set_nodelay(true);
         http.enforce_http(false);
+        vanished_peer::watch_all(&mut http);
         Self { http, tls }
     }
 
@@ -66,5 +68,24 @@ impl Service<Uri> for Connector {
                 Box::pin(async move { Ok(MaybeHttpsStream::Http(connecting.await?)) })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A follower kept what it forwarded to a leader whose machine had lost its power, until the store named
+    /// another one; where that took long, for as long as TCP sends data again, a quarter of an hour.
+    #[tokio::test]
+    async fn connections_to_other_replicas_are_watched_for_the_end_of_their_peer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let uri = Uri::try_from(format!("http://{address}/")).unwrap();
+        let connected = Connector::new(None).call(uri).await.unwrap();
+        let MaybeHttpsStream::Http(stream) = connected else { panic!("expected no TLS") };
+        vanished_peer::assert_watched(stream.inner());
     }
 }

@@ -3,15 +3,18 @@
 //! there, because the call to the leader ends with it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http_body_util::Either;
+use hyper::body::Body as _;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Uri, Version, header};
 use leasehold_engine::{Engine, ReplicaState};
 use leasehold_store::Leader;
+use tokio::time::sleep;
 
-use super::{Cluster, X_LINK_TOKEN};
+use super::{Cluster, ForwardedStream, X_LINK_TOKEN};
 use crate::error_code::ErrorCode;
 use crate::exchange::{ReplyBody, Request, Response};
 use crate::problem::Problem;
@@ -23,12 +26,18 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const HOP_BY_HOP: [HeaderName; 5] =
     [header::CONNECTION, header::TE, header::TRAILER, header::TRANSFER_ENCODING, header::UPGRADE];
 
+/// How long the leader may take for what was forwarded before this replica was asked to stop. A wait in
+/// the queue would take until the stop cuts it off without an answer.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+const SHUTTING_DOWN: &str = "this replica is shutting down";
+
 impl Cluster {
     /// Hands a request on and brings the answer back, its body as it comes.
     ///
     /// # Errors
     /// [`ErrorCode::NotReady`] if the leader was not reached; [`ErrorCode::OutcomeUnknown`] if it was and
-    /// gave no answer, or leads no more: one that is paused would keep its callers waiting.
+    /// gave no answer, or is not relied on any more: one that is paused would keep its callers waiting.
     pub(crate) async fn hand_on(
         &self,
         engine: &Engine,
@@ -61,17 +70,18 @@ impl Cluster {
         if let Some(caller) = caller.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
             headers.append(X_FORWARDED_FOR, caller);
         }
-        let mut state = engine.watch_state();
-        let replaced = state.wait_for(|state| *state != ReplicaState::Following(leader.clone()));
         let answer = tokio::select! {
             answer = self.client.request(request.map(Either::Left)) => answer,
-            _ = replaced => {
-                let reason = format!("the leader at {address} gave no answer and leads no more");
+            why = given_up(engine, leader) => {
+                let reason = format!("the leader at {address} gave no answer, and {why}");
                 return Err(Problem::new(ErrorCode::OutcomeUnknown, &reason));
             }
         };
         match answer {
-            Ok(response) => Ok(response.map(ReplyBody::HandedOn)),
+            Ok(response) => Ok(response.map(|body| match body.size_hint().exact() {
+                Some(_) => ReplyBody::HandedOn(body),
+                None => ReplyBody::ForwardedStream(ForwardedStream::new(body, engine)),
+            })),
             Err(error) if error.is_connect() => {
                 let reason = format!("the leader at {address} is not reached");
                 Err(Problem::new(ErrorCode::NotReady, &reason))
@@ -80,6 +90,36 @@ impl Cluster {
                 let reason = format!("the leader at {address} gave no answer");
                 Err(Problem::new(ErrorCode::OutcomeUnknown, &reason))
             }
+        }
+    }
+}
+
+/// Waits until this replica does not rely on the leader any more, or stops, and says why. A look at the
+/// store that fails is no reason ([`ReplicaState::Following`]).
+async fn given_up(engine: &Engine, leader: &Leader) -> String {
+    let stopping = async {
+        engine.stopping().await;
+        sleep(STOP_PATIENCE).await;
+    };
+    tokio::select! {
+        why = not_relied_on(engine, leader) => why,
+        () = stopping => SHUTTING_DOWN.to_owned(),
+    }
+}
+
+async fn not_relied_on(engine: &Engine, leader: &Leader) -> String {
+    let mut state = engine.watch_state();
+    let is_over = |state: &ReplicaState| !matches!(state, ReplicaState::Following(current) if current == leader);
+    match state.wait_for(is_over).await.as_deref() {
+        Ok(ReplicaState::Following(next)) => {
+            format!("another replica leads now, the one at {}", next.address)
+        }
+        Ok(ReplicaState::Leading(_) | ReplicaState::Standby) => "this replica leads now".to_owned(),
+        Ok(ReplicaState::Recovering { reason }) => {
+            format!("it may not lead any more ({reason})")
+        }
+        Ok(ReplicaState::Draining | ReplicaState::Stopped { .. }) | Err(_) => {
+            SHUTTING_DOWN.to_owned()
         }
     }
 }

@@ -8,6 +8,7 @@
 //! can hand requests on, and only the leader can call for an election.
 
 mod connector;
+mod forwarded_stream;
 mod hand_on;
 mod keep_in_touch;
 mod members;
@@ -31,6 +32,7 @@ use crate::error_code::ErrorCode;
 use crate::problem::Problem;
 use crate::tls::Tls;
 use connector::Connector;
+pub(crate) use forwarded_stream::ForwardedStream;
 pub(crate) use keep_in_touch::{ELECTION_PATH, GREETING_PATH};
 pub(crate) use members::Member;
 use members::Members;

@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::tls::Tls;
+use crate::vanished_peer;
 use connection::Protocols;
 
 /// Bounds of a listening socket.
@@ -145,7 +146,13 @@ impl Server {
     ) -> io::Result<Option<(TcpStream, IpAddr, OwnedSemaphorePermit)>> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
-            Ok((stream, caller)) => Ok(Some((stream, caller.ip(), slot))),
+            Ok((stream, caller)) => {
+                // Without it the connection works all the same, with replies that may wait for an
+                // acknowledgement.
+                let _ = stream.set_nodelay(true);
+                vanished_peer::watch(&stream);
+                Ok(Some((stream, caller.ip(), slot)))
+            }
             Err(error) if is_of_one_connection(&error) => Ok(None),
             Err(error) if is_of_the_socket(&error) => Err(error),
             Err(error) => {
@@ -163,9 +170,6 @@ impl Server {
         slot: OwnedSemaphorePermit,
         stopped: watch::Receiver<bool>,
     ) {
-        // Without it the connection works all the same, with replies that may wait for an
-        // acknowledgement.
-        let _ = stream.set_nodelay(true);
         let protocols = Arc::clone(&self.protocols);
         tokio::spawn(async move {
             protocols.serve(stream, service, stopped).await;
@@ -186,4 +190,22 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn is_of_the_socket(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client over HTTP/1.1 that lost its power stayed queued to the end of its wait, up to 300 s, and
+    /// was granted then, for its whole timeout. What this does to such a client is seen in the
+    /// cluster scenario `client_vanishes`.
+    #[tokio::test]
+    async fn accepted_connections_are_watched_for_the_end_of_their_peer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let server = Server::new(&ListenSettings::default());
+        let (accepted, _, _) = server.accept(&listener).await.unwrap().unwrap();
+        vanished_peer::assert_watched(&accepted);
+        assert!(accepted.nodelay().unwrap());
+    }
 }

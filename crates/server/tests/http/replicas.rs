@@ -1,13 +1,17 @@
 //! What replicas know of each other.
 
-use std::thread::sleep;
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::client::Reply;
 use crate::support::service::{ADMIN_KEY, Replica};
 use crate::support::store::{Mood, MoodyStore};
+use crate::support::stream::Stream;
 use crate::support::{Service, Setup};
+
+const LOCK: &str = "/v1/distributed_lock/report";
 
 fn replica(store: &MoodyStore, token: &str) -> Service {
     let replica = Some(Replica { token: token.to_owned() });
@@ -35,4 +39,91 @@ fn a_replica_greets_its_leader_as_soon_as_it_knows_of_it() {
     }
     let cluster = follower.call_as(ADMIN_KEY, "GET", "/v1/cluster").ok(200);
     assert_eq!(cluster["leader"]["address"], Value::from(leader.address.to_string()));
+}
+
+/// A leader, and a follower that reaches the store on a way of its own. No keys are needed.
+fn leader_and_follower(store: MoodyStore) -> (Service, Service) {
+    let start = |store, token: &str| {
+        let replica = Some(Replica { token: token.to_owned() });
+        Setup { store, replica, ..Setup::default() }.start()
+    };
+    let follows = store.by_another_way();
+    (start(store, "leader").ready(), start(follows, "follower").following())
+}
+
+/// A request that waits at the leader and came through the follower.
+fn forwarded_waiter(leader: &Service, follower: &Service) -> JoinHandle<Reply> {
+    leader.create("report", true);
+    leader.acquire("report", "write", "holder");
+    let waiter = follower.begin("PUT", &format!("{LOCK}/write-process/waiter?wait_seconds=15"));
+    leader.waits(1);
+    waiter
+}
+
+/// PostgreSQL was restarted, for 1.2 s. The leader went on. Each follower failed to look at the store
+/// once, took that for the end of its leader, and told every waiter that it had forwarded, after
+/// 0.1 s, that the leader "leads no more". Requests that came to it were refused meanwhile.
+#[test]
+fn a_follower_that_loses_sight_of_the_store_goes_on_forwarding() {
+    let (leader, follower) = leader_and_follower(MoodyStore::new(Mood::Works));
+    let waiter = forwarded_waiter(&leader, &follower);
+    follower.store.set(Mood::RefusesClaims);
+    sleep(Duration::from_millis(500));
+    assert!(!waiter.is_finished(), "{:?}", waiter.join());
+    follower.call("GET", LOCK).ok(200);
+    follower.call("GET", "/readyz").ok(200);
+    follower.store.set(Mood::Works);
+    sleep(Duration::from_millis(200));
+    leader.call("DELETE", &format!("{LOCK}/write-process/holder")).ok(200);
+    waiter.join().unwrap().ok(200);
+}
+
+/// A leader that nothing is heard of for a whole lease may be gone, and its callers would wait in vain.
+#[test]
+fn after_a_lease_without_a_sign_of_the_leader_forwarded_requests_end() {
+    let lease = Duration::from_secs(1);
+    let (leader, follower) = leader_and_follower(MoodyStore::new(Mood::Works).with_lease(lease));
+    let waiter = forwarded_waiter(&leader, &follower);
+    let began = Instant::now();
+    follower.store.set(Mood::RefusesClaims);
+    let problem = waiter.join().unwrap().refusal(503, "outcome_unknown");
+    let took = began.elapsed();
+    assert!(took > lease / 2 && took < lease * 2, "{took:?}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("may not lead any more"), "{detail}");
+    follower.call("GET", LOCK).refusal(503, "not_ready");
+}
+
+/// What ends a forwarded request for good: its leader is replaced.
+#[test]
+fn a_request_forwarded_to_a_leader_that_was_replaced_ends_and_names_the_next_one() {
+    let lease = Duration::from_secs(1);
+    let (leader, follower) = leader_and_follower(MoodyStore::new(Mood::Works).with_lease(lease));
+    let waiter = forwarded_waiter(&leader, &follower);
+    // Its loop is stuck in a commit, so it neither renews nor answers.
+    leader.store.set(Mood::Hangs);
+    let blocked = leader.begin("POST", "/v1/distributed_lock/other");
+    let problem = waiter.join().unwrap().refusal(503, "outcome_unknown");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("this replica leads now"), "{detail}");
+    leader.store.set(Mood::Works);
+    blocked.join().unwrap().refusal(503, "not_ready");
+}
+
+/// A follower that was asked to stop waited for what it had forwarded, 10 s, and then cut it off without
+/// an answer: a leader's own waiters get their 503 immediately.
+#[test]
+fn a_follower_that_stops_answers_what_it_forwarded_and_ends_streams() {
+    let (leader, follower) = leader_and_follower(MoodyStore::new(Mood::Works));
+    let waiter = forwarded_waiter(&leader, &follower);
+    let mut stream = Stream::open(follower.address, "/v1/events", &[]);
+    let began = Instant::now();
+    follower.engine.turn_waiters_away();
+    assert!(!waiter.is_finished(), "ordinary calls get some time");
+    let problem = waiter.join().unwrap().refusal(503, "outcome_unknown");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("shutting down"), "{detail}");
+    while stream.block().is_some() {}
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    leader.waits(0);
 }

@@ -22,28 +22,39 @@ pub(crate) enum Mood {
     Hangs,
 }
 
-const LEASE: Duration = Duration::from_secs(5);
-
 /// Rows in memory behind a mood that a test sets.
 #[derive(Clone)]
 pub(crate) struct MoodyStore {
     inner: MemoryStore,
     mood: Arc<watch::Sender<Mood>>,
+    /// How long a replica leads without renewing.
+    lease: Duration,
 }
 
 impl MoodyStore {
     pub(crate) fn new(mood: Mood) -> Self {
-        Self { inner: MemoryStore::new(), mood: Arc::new(watch::channel(mood).0) }
+        let lease = Duration::from_secs(5);
+        Self { inner: MemoryStore::new(), mood: Arc::new(watch::channel(mood).0), lease }
+    }
+
+    /// The same store, reached on another way: its mood is of its own.
+    pub(crate) fn by_another_way(&self) -> Self {
+        Self { mood: Arc::new(watch::channel(Mood::Works).0), ..self.clone() }
+    }
+
+    /// The same with leases of this length.
+    pub(crate) fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
     }
 
     /// The same for a replica that leads on a lease.
     pub(crate) fn replica(&self, link: &Link) -> Self {
         let candidate = Candidate {
             address: link.address.clone(),
-            lease: LEASE,
+            lease: self.lease,
             link_token: link.token.clone(),
         };
-        Self { inner: self.inner.replica(candidate), mood: Arc::clone(&self.mood) }
+        Self { inner: self.inner.replica(candidate), ..self.clone() }
     }
 
     pub(crate) fn set(&self, mood: Mood) {
@@ -112,5 +123,9 @@ impl Store for MoodyStore {
     async fn resign(&mut self, epoch: Epoch) -> Result<(), StoreError> {
         self.settled().await;
         self.inner.resign(epoch).await
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        self.inner.lease()
     }
 }
