@@ -39,6 +39,7 @@ fn batch(nth: u64, rows: u64) -> Batch {
             renewed_at: Wall(1_700_000_000_000),
             note: None,
             idempotency_key: None,
+            acquired_by: None,
         });
     }
     for number in nth.saturating_sub(1) * half..nth * half {
