@@ -1,6 +1,6 @@
 //! From a line to a command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leasehold_core::{
     Acquire, ApiKey, Command, HoldKey, IdempotencyKey, KeyHash, KeyId, KeyLimits, ListLocks,
@@ -16,6 +16,8 @@ pub(super) struct Scene<'a> {
     pub(super) uid: LockUid,
     pub(super) wall: Wall,
     pub(super) keys: &'a BTreeMap<KeyId, ApiKey>,
+    /// All keys that the table has ever had.
+    pub(super) known_keys: &'a BTreeSet<KeyId>,
 }
 
 impl Scene<'_> {
@@ -33,11 +35,11 @@ const ACQUIRE: &str =
 const LIMITS: &str = "rate burst max-locks max-holds max-waiters";
 
 /// Where the command of a line comes from: its `as=KEY`, and the idempotency key `key=KEY`. A key that was
-/// made in the table can be revoked.
+/// made in the table can be revoked, or has been.
 pub(super) fn origin(words: &[&str], scene: &Scene<'_>) -> Result<Origin, String> {
     let value = |name: &str| words.iter().find_map(|word| word.strip_prefix(name));
     let key_id = value("as=").map(key_id).transpose()?;
-    let is_revocable = key_id.as_ref().is_some_and(|key_id| scene.keys.contains_key(key_id));
+    let is_revocable = key_id.as_ref().is_some_and(|key_id| scene.known_keys.contains(key_id));
     let idempotency_key = value("key=").map(IdempotencyKey::parse).transpose();
     let idempotency_key = idempotency_key.map_err(|error| error.to_string())?;
     Ok(Origin { key_id, is_revocable, idempotency_key })

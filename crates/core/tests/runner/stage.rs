@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use leasehold_core::{
-    Command, Deadlines, Effects, FencingToken, Limits, LockUid, Mono, Namespace, Now, Outcome,
-    Recovery, Row, RowKey, RowWrite, Table, Ticket, Wall,
+    Command, Deadlines, Effects, FencingToken, KeyId, Limits, LockUid, Mono, Namespace, Now,
+    Outcome, Recovery, Row, RowKey, RowWrite, Table, Ticket, Wall,
 };
 
 use super::facts::{self, FIRST_WALL_MS, Fact};
@@ -38,6 +38,8 @@ pub(super) struct Stage {
     started_ms: u64,
     wall_step_ms: i64,
     uids: u128,
+    /// All keys that the table has ever had.
+    known_keys: BTreeSet<KeyId>,
 }
 
 impl Stage {
@@ -61,6 +63,7 @@ impl Stage {
             started_ms: 0,
             wall_step_ms: 0,
             uids: 0,
+            known_keys: BTreeSet::new(),
         })
     }
 
@@ -211,12 +214,14 @@ impl Stage {
             uid,
             wall: now.wall,
             keys: self.table.keys(),
+            known_keys: &self.known_keys,
         };
         let (command, origin) =
             (commands::command(parts, &scene)?, commands::origin(parts, &scene)?);
         if !self.batch_is_open {
             self.expire_due()?;
         }
+        self.known_keys.extend(self.table.keys().keys().cloned());
         let mut outcome = self.table.execute(now, &origin, &command, &mut self.effects);
         while let Outcome::Continues { next, mut part } = outcome {
             outcome = self.table.execute(now, &origin, &next, &mut self.effects);
