@@ -27,27 +27,29 @@ class Replica:
              "--advertise", self.link, "--lease-seconds", str(LEASE_SECONDS),
              "--log-format", "json"], self.log, environment)
 
-    def text(self, method, path, seconds=1):
+    def text(self, method, path, seconds=1, body=None):
         """What this replica answers with from its own host; empty if it does not answer."""
+        json_body = ["-H", "content-type: application/json", "-d", json.dumps(body)] if body else []
         done = subprocess.run(
-            ["ip", "netns", "exec", self.host.space, "curl", "-s", "-m", str(seconds), "-X", method,
+            ["ip", "netns", "exec", self.host.space, "curl", "-s", "-m", str(seconds), "-X", method, *json_body,
              "-H", f"x-api-key: {KEY}", f"http://127.0.0.1:{PORT}{path}"], capture_output=True, text=True)
         return done.stdout
 
-    def ask(self, method, path, seconds=1):
+    def ask(self, method, path, seconds=1, body=None):
         """The JSON that this replica answers with from its own host, or None."""
         try:
-            return json.loads(self.text(method, path, seconds))
+            return json.loads(self.text(method, path, seconds, body))
         except ValueError:
             return None
 
     def get(self, path, seconds=1):
         return self.ask("GET", path, seconds)
 
-    def begin(self, method, path, host=None, log="/dev/null"):
+    def begin(self, method, path, host=None, log="/dev/null", key=None):
         """A request to this replica that is under way, from a host or from its own; the answer goes to `log`."""
         return (host or self.host).start(
-            ["curl", "-sN", "-m", "120", "-X", method, "-H", f"x-api-key: {KEY}", f"http://{self.address}{path}"], log)
+            ["curl", "-sN", "-m", "120", "-X", method, "-H", f"x-api-key: {key or KEY}",
+             f"http://{self.address}{path}"], log)
 
     def is_ready(self):
         return bool((self.get("/readyz") or {}).get("ready"))

@@ -299,6 +299,29 @@ def client_vanishes(cluster, engine):
     return Outcome(began, time.monotonic(), STEP_SECONDS)
 
 
+@on("etcd")
+def key_revoked(cluster, engine):
+    """A key is revoked while requests wait with it, at the leader and through a follower. They end with 401, and are
+    never granted. Before, they stayed in the queue, and were granted after the revocation."""
+    leader, follower = cluster.leader(), cluster.followers()[0]
+    made = leader.ask("POST", "/v1/keys", body={"role": "write"})
+    logs = [leader.log.with_name(f"revoked-{number}") for number in range(2)]
+    waiting = hold_and_wait(leader, 2, lambda: [
+        replica.begin("PUT", f"{EDGE}/write-process/revoked-{number}?wait_seconds=100", log=logs[number],
+                      key=made["key"])
+        for number, replica in enumerate((leader, follower))])
+    began = time.monotonic()
+    assert leader.ask("DELETE", f"/v1/keys/{made['key_id']}")["key_id"] == made["key_id"]
+    for log, waiter in zip(logs, waiting):
+        until("a wait has ended", lambda: not waiter.is_running())
+        assert '"unauthorized"' in log.read_text(), log.read_text()
+    assert waiters(leader) == 0
+    assert leader.ask("DELETE", f"{EDGE}/write-process/holder")["current_state"] == "FREE"
+    time.sleep(1)
+    assert leader.get(EDGE)["current_state"] == "FREE"
+    return Outcome(began, time.monotonic(), STEP_SECONDS)
+
+
 @on("postgres")
 def engine_restarted(cluster, engine):
     """The database is restarted while clients wait through followers. The leader goes on, because its lease lasts,
@@ -344,5 +367,6 @@ SCENARIOS = [
     etcd_disk_frozen,
     etcd_disk_frozen_on_one_member,
     client_vanishes,
+    key_revoked,
     engine_restarted,
 ]
