@@ -3,9 +3,10 @@
 use crate::command::{HoldKey, LockKind};
 use crate::event::Leaving;
 use crate::history::PastHold;
-use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
+use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, ProcessId};
 use crate::key::{ApiKey, KeyLimits};
 use crate::line::{Ticket, Waiter};
+use crate::lock::Hold;
 use crate::origin::RequestId;
 use crate::requests::RequestResult;
 use crate::time::{Mono, TimeoutSecs, Wall};
@@ -80,28 +81,10 @@ pub enum Change {
     },
     /// A process got a hold.
     Granted {
-        /// The hold.
+        /// Who holds what, and how.
         hold: HoldKey,
-        /// Its fencing token, higher than any before.
-        token: FencingToken,
-        /// How long it lasts without a refresh.
-        timeout: TimeoutSecs,
-        /// When it was granted.
-        acquired_at: Wall,
-        /// When its timeout began.
-        renewed_at: Wall,
-        /// When it expires.
-        deadline: Mono,
-        /// Until when its holder may rely on it, whoever leads by then: not after `deadline`.
-        promised: Mono,
-        /// What its holder says about it.
-        note: Option<Note>,
-        /// The mark of the request that took it.
-        idempotency_key: Option<IdempotencyKey>,
-        /// The API key that took it, if any.
-        acquired_by: Option<KeyId>,
-        /// Whether its process may have heard of it already.
-        is_confirmed: bool,
+        /// The hold.
+        held: Box<Hold>,
     },
     /// A hold's timeout started anew.
     Refreshed {

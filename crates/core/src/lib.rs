@@ -59,6 +59,7 @@ pub use key::{
 };
 pub use limits::{GRACE, LOSSES_TOLD_FOR, Limits, MAX_LOSERS, MAX_LOST_HOLDS};
 pub use line::{Purpose, Ticket, Waiter};
+pub use lock::Hold;
 pub use origin::{Origin, RequestClient, RequestId, RequestMark, RequestVerb};
 pub use reply::{
     Blocker, CycleStep, Grant, HoldView, LockState, LockView, LostHold, Outcome, ProcessHold,

@@ -11,22 +11,30 @@ use crate::time::{Mono, Now, TimeoutSecs, Wall};
 use crate::token::FencingToken;
 
 /// One hold of a lock.
-#[derive(Clone, Debug)]
-pub(crate) struct Hold {
-    pub(crate) token: FencingToken,
-    pub(crate) timeout: TimeoutSecs,
-    pub(crate) acquired_at: Wall,
-    pub(crate) renewed_at: Wall,
-    pub(crate) deadline: Mono,
-    /// Until when its holder may rely on it, whoever leads by then: what is shown.
-    pub(crate) promised: Mono,
-    pub(crate) note: Option<Note>,
-    pub(crate) idempotency_key: Option<IdempotencyKey>,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hold {
+    /// Its fencing token, higher than any before.
+    pub token: FencingToken,
+    /// How long it lasts without a refresh.
+    pub timeout: TimeoutSecs,
+    /// When it was granted.
+    pub acquired_at: Wall,
+    /// When its timeout began.
+    pub renewed_at: Wall,
+    /// When it expires.
+    pub deadline: Mono,
+    /// Until when its holder may rely on it, whichever replica leads by then: what is shown. Not after
+    /// `deadline`.
+    pub promised: Mono,
+    /// What its holder says about it.
+    pub note: Option<Note>,
+    /// The mark of the request that took it.
+    pub idempotency_key: Option<IdempotencyKey>,
     /// The API key that took it, if any.
-    pub(crate) acquired_by: Option<KeyId>,
+    pub acquired_by: Option<KeyId>,
     /// Its process is known to have heard of it, or had a hold of the lock before: it is not given back
     /// when the caller that it was granted to turns out to be gone.
-    pub(crate) is_confirmed: bool,
+    pub is_confirmed: bool,
 }
 
 impl Hold {

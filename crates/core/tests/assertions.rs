@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "test helpers are tests too")]
 
 use leasehold_core::{
-    Change, EndCause, FencingToken, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Mono,
+    Change, EndCause, FencingToken, Hold, HoldKey, Limits, LockId, LockKind, LockUid, Mode, Mono,
     Namespace, ProcessId, Table, TimeoutSecs, Wall,
 };
 
@@ -29,8 +29,7 @@ fn created(lock: &str, is_write_exclusive: bool) -> Change {
 }
 
 fn granted(hold: HoldKey, token: u64) -> Change {
-    Change::Granted {
-        hold,
+    let held = Box::new(Hold {
         token: FencingToken::new(token).unwrap(),
         timeout: TimeoutSecs::new(60).unwrap(),
         acquired_at: Wall(0),
@@ -41,7 +40,8 @@ fn granted(hold: HoldKey, token: u64) -> Change {
         idempotency_key: None,
         acquired_by: None,
         is_confirmed: false,
-    }
+    });
+    Change::Granted { hold, held }
 }
 
 fn refreshed(hold: HoldKey) -> Change {

@@ -3,7 +3,7 @@
 //! The story: a process with 200,000 holds was released in one batch, which took longer than the store
 //! allows. The leader's term ended, the table was dropped and loaded, and the client tried again.
 
-#![expect(clippy::unwrap_used, reason = "test helpers are tests too")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "test helpers are tests too")]
 
 use leasehold_core::{
     Acquire, ApiKey, Command, Detail, Effects, HoldKey, KeyHash, KeyId, KeyLimits, Limits, LockId,

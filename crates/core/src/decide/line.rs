@@ -8,7 +8,7 @@ use crate::deadlines::End;
 use crate::id::{IdempotencyKey, KeyId, LockId, Namespace, ProcessId};
 use crate::limits::Limits;
 use crate::line::{Purpose, Ticket, Waiter};
-use crate::lock::Lock;
+use crate::lock::{Hold, Lock};
 use crate::origin::Origin;
 use crate::reply::Refusal;
 use crate::table::{Request, Table};
@@ -194,8 +194,7 @@ pub(super) fn grants(
             grants.push(Change::LockKept { namespace, lock_id });
         }
         let End { deadline, promised } = End::after(now, terms.timeout);
-        grants.push(Change::Granted {
-            hold: hold.clone(),
+        let held = Box::new(Hold {
             token,
             timeout: terms.timeout,
             acquired_at: now.wall,
@@ -207,6 +206,7 @@ pub(super) fn grants(
             acquired_by: taker.key_id.cloned(),
             is_confirmed: false,
         });
+        grants.push(Change::Granted { hold: hold.clone(), held });
     }
     Ok(grants)
 }

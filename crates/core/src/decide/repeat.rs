@@ -136,7 +136,7 @@ pub(super) fn granted_by(changes: &[Change]) -> Option<RequestResult> {
     let granted: Vec<_> = changes
         .iter()
         .filter_map(|change| match change {
-            Change::Granted { hold, token, .. } => Some((hold.clone(), *token)),
+            Change::Granted { hold, held } => Some((hold.clone(), held.token)),
             _ => None,
         })
         .collect();

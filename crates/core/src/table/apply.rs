@@ -45,40 +45,11 @@ impl Table {
             Change::LockDeleted { namespace, lock_id, has_row: _ } => {
                 self.delete(&namespace, lock_id);
             }
-            Change::Granted {
-                hold,
-                token,
-                timeout,
-                acquired_at,
-                renewed_at,
-                deadline,
-                promised,
-                note,
-                idempotency_key,
-                acquired_by,
-                is_confirmed,
-            } => {
-                let held = Hold {
-                    token,
-                    timeout,
-                    acquired_at,
-                    renewed_at,
-                    deadline,
-                    promised,
-                    note,
-                    idempotency_key,
-                    acquired_by,
-                    is_confirmed,
-                };
-                self.grant(hold, held);
-            }
+            Change::Granted { hold, held } => self.grant(hold, *held),
             Change::Refreshed { hold, timeout, renewed_at, deadline, timeout_changed: _ } => {
                 self.refresh(hold, timeout, renewed_at, deadline);
             }
-            Change::Confirmed(hold) => {
-                let holders = lock_of(self.space_of(&hold.namespace), &hold).holders_mut(hold.mode);
-                holders.entry(hold.process_id).and_modify(|held| held.is_confirmed = true);
-            }
+            Change::Confirmed(hold) => self.confirm(hold),
             Change::Ended { hold, cause, at, by } => self.end(hold, cause, at, by),
             Change::PastDropped { namespace, lock_id, .. } => {
                 self.drop_oldest(&namespace, &lock_id);
@@ -99,16 +70,12 @@ impl Table {
             }
             Change::ReleaseForgotten(hold) => self.releases.forget(&hold),
             Change::HoldsShown { namespace, of, up_to } => self.show(&namespace, of, up_to),
-            Change::LossesTold { namespace, process_id, until } => {
-                let space = self.space_of(&namespace);
-                space.with_claims(&process_id, |claims| claims.told_losses(until));
-            }
-            Change::LossesAcknowledged { namespace, process_id, tokens } => {
-                let space = self.space_of(&namespace);
-                space.with_claims(&process_id, |claims| {
-                    claims.lost.retain(|loss| !tokens.contains(&loss.hold.token));
-                });
-            }
+            Change::LossesTold { namespace, process_id, until } => self
+                .space_of(&namespace)
+                .with_claims(&process_id, |claims| claims.told_losses(until)),
+            Change::LossesAcknowledged { namespace, process_id, tokens } => self
+                .space_of(&namespace)
+                .with_claims(&process_id, |claims| claims.acknowledge_losses(&tokens)),
             Change::RequestRemembered { id, digest, result } => {
                 let max = self.limits.max_remembered_releases;
                 self.requests.remember(id, digest, *result, max);
@@ -160,6 +127,11 @@ impl Table {
         assert!(lock.keeps_exclusion(), "I1: {hold:?} excludes another hold");
         let before = self.deadlines.insert((deadline, token), hold);
         assert!(before.is_none(), "I3: token {token} was given out twice");
+    }
+
+    fn confirm(&mut self, hold: HoldKey) {
+        let holders = lock_of(self.space_of(&hold.namespace), &hold).holders_mut(hold.mode);
+        holders.entry(hold.process_id).and_modify(|held| held.is_confirmed = true);
     }
 
     fn refresh(&mut self, hold: HoldKey, timeout: TimeoutSecs, renewed_at: Wall, deadline: Mono) {
@@ -343,6 +315,11 @@ impl Claims {
             self.lost.pop_front();
         }
         self.lost.push_back(Loss { hold: lost, told_until: None });
+    }
+
+    /// Forgets the losses of the holds that had these tokens.
+    fn acknowledge_losses(&mut self, tokens: &[FencingToken]) {
+        self.lost.retain(|loss| !tokens.contains(&loss.hold.token));
     }
 
     /// Notes that all losses were told, by an answer that may not arrive, and forgets those that have been

@@ -26,9 +26,9 @@ impl Table {
             Change::LockDeleted { namespace, lock_id, has_row: true } => {
                 batch.delete(RowKey::Lock(namespace.clone(), lock_id.clone()));
             }
-            Change::Granted { hold, token, .. } => {
+            Change::Granted { hold, held } => {
                 self.put_hold(hold, batch);
-                batch.put(Row::Sequence(*token));
+                batch.put(Row::Sequence(held.token));
             }
             Change::Refreshed { hold, timeout_changed, .. } => {
                 if *timeout_changed || self.deadlines_kept != Deadlines::Anew {

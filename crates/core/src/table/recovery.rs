@@ -12,6 +12,7 @@ use crate::deadlines::{Deadlines, End};
 use crate::history::PastHold;
 use crate::id::{IdempotencyKey, KeyId, LockId, Namespace, Note};
 use crate::limits::Limits;
+use crate::lock::Hold;
 use crate::origin::RequestId;
 use crate::requests::RequestResult;
 use crate::row::{Batch, Row, RowKey};
@@ -204,8 +205,7 @@ impl Recovery {
             };
             remember_request(&mut table, &hold, token, idempotency_key.as_ref());
             let rewritten = (begins_to_store).then(|| hold.clone());
-            table.apply(Change::Granted {
-                hold,
+            let held = Box::new(Hold {
                 token,
                 timeout,
                 acquired_at,
@@ -217,6 +217,7 @@ impl Recovery {
                 acquired_by,
                 is_confirmed: true,
             });
+            table.apply(Change::Granted { hold, held });
             if let Some(hold) = rewritten {
                 table.put_hold(&hold, &mut batch);
             }

@@ -25,9 +25,10 @@ impl Table {
             Change::LockDeleted { namespace, lock_id, .. } => {
                 tell(namespace, lock_id, EventKind::Deleted);
             }
-            Change::Granted { hold, token, timeout, note, .. } => {
-                let holder = party(hold, note.as_ref());
-                let kind = EventKind::Granted { holder, token: *token, timeout: *timeout };
+            Change::Granted { hold, held } => {
+                let holder = party(hold, held.note.as_ref());
+                let (token, timeout) = (held.token, held.timeout);
+                let kind = EventKind::Granted { holder, token, timeout };
                 tell(&hold.namespace, &hold.lock_id, kind);
             }
             Change::Refreshed { hold, timeout, .. } => {
