@@ -10,13 +10,13 @@ use crate::change::Change;
 use crate::command::HoldKey;
 use crate::deadlines::{Deadlines, End};
 use crate::history::PastHold;
-use crate::id::{IdempotencyKey, KeyId, LockId, Namespace, Note};
+use crate::id::{IdempotencyKey, LockId, Namespace};
 use crate::limits::Limits;
 use crate::lock::Hold;
 use crate::origin::RequestId;
 use crate::requests::RequestResult;
 use crate::row::{Batch, Row, RowKey};
-use crate::time::{Now, TimeoutSecs, Wall};
+use crate::time::{Mono, Now};
 use crate::token::FencingToken;
 
 /// What the rows of a store say that cannot be true, or that they are not all. Nothing can be served from them.
@@ -63,17 +63,6 @@ pub enum Violation {
     },
 }
 
-struct StoredHold {
-    hold: HoldKey,
-    token: FencingToken,
-    timeout: TimeoutSecs,
-    acquired_at: Wall,
-    renewed_at: Wall,
-    note: Option<Note>,
-    idempotency_key: Option<IdempotencyKey>,
-    acquired_by: Option<KeyId>,
-}
-
 struct StoredPast {
     slot: u64,
     namespace: Namespace,
@@ -85,7 +74,8 @@ struct StoredPast {
 pub struct Recovery {
     table: Table,
     deadlines_were_stored: bool,
-    holds: Vec<StoredHold>,
+    /// Each with the time of its row; when it ends is known last.
+    holds: Vec<(HoldKey, Box<Hold>)>,
     past: Vec<StoredPast>,
     is_complete: bool,
 }
@@ -123,16 +113,19 @@ impl Recovery {
                 idempotency_key,
                 acquired_by,
             } => {
-                self.holds.push(StoredHold {
-                    hold,
+                let held = Hold {
                     token,
                     timeout,
                     acquired_at,
                     renewed_at,
+                    deadline: Mono::default(),
+                    promised: Mono::default(),
                     note,
                     idempotency_key,
                     acquired_by,
-                });
+                    is_confirmed: true,
+                };
+                self.holds.push((hold, Box::new(held)));
             }
             Row::Release { hold, idempotency_key, number } => {
                 self.table.apply(Change::ReleaseRemembered { hold, idempotency_key, number });
@@ -161,7 +154,7 @@ impl Recovery {
             return Err(Violation::UnfinishedImport);
         }
         read_past(&mut table, past)?;
-        holds.sort_unstable_by_key(|stored| stored.token);
+        holds.sort_unstable_by_key(|(_, held)| held.token);
         let sequence = table.last_token;
         let mut batch = Batch::default();
         let mut last = None;
@@ -176,17 +169,8 @@ impl Recovery {
             }
             (false, Deadlines::Anew) | (true, Deadlines::Stored { .. }) => false,
         };
-        for stored in holds {
-            let StoredHold {
-                hold,
-                token,
-                timeout,
-                acquired_at,
-                renewed_at,
-                note,
-                idempotency_key,
-                acquired_by,
-            } = stored;
+        for (hold, mut held) in holds {
+            let token = held.token;
             let Some(lock) = table.lock(&hold.namespace, &hold.lock_id) else {
                 return Err(Violation::HoldWithoutLock(hold));
             };
@@ -197,26 +181,18 @@ impl Recovery {
                 return Err(Violation::Token { hold, token, sequence });
             }
             last = Some(token);
-            let (renewed_at, End { deadline, promised }) = match table.deadlines_kept {
+            let end = match table.deadlines_kept {
                 Deadlines::Stored { max_clock_skew } if deadlines_were_stored => {
-                    (renewed_at, End::of_stored(now, renewed_at, timeout, max_clock_skew))
+                    End::of_stored(now, held.renewed_at, held.timeout, max_clock_skew)
                 }
-                Deadlines::Stored { .. } | Deadlines::Anew => (now.wall, End::after(now, timeout)),
+                Deadlines::Stored { .. } | Deadlines::Anew => {
+                    held.renewed_at = now.wall;
+                    End::after(now, held.timeout)
+                }
             };
-            remember_request(&mut table, &hold, token, idempotency_key.as_ref());
+            (held.deadline, held.promised) = (end.deadline, end.promised);
+            remember_request(&mut table, &hold, token, held.idempotency_key.as_ref());
             let rewritten = (begins_to_store).then(|| hold.clone());
-            let held = Box::new(Hold {
-                token,
-                timeout,
-                acquired_at,
-                renewed_at,
-                deadline,
-                promised,
-                note,
-                idempotency_key,
-                acquired_by,
-                is_confirmed: true,
-            });
             table.apply(Change::Granted { hold, held });
             if let Some(hold) = rewritten {
                 table.put_hold(&hold, &mut batch);
