@@ -47,8 +47,8 @@ fn tables_of_a_later_format_are_left_alone() {
     });
 }
 
-/// Tables as the first version made them: keys had no limits then, and holds no time of
-/// their last refresh.
+/// Tables as the first version made them: keys had no limits then, and holds neither the time of their
+/// last refresh nor the key that took them.
 #[test]
 fn tables_of_an_earlier_format_are_brought_up_to_date() {
     block_on(async {
@@ -63,8 +63,10 @@ fn tables_of_an_earlier_format_are_brought_up_to_date() {
         let mut store = open(&server.url(&schema)).await;
         let epoch = store.claim().await.unwrap();
         let mut found = rows(&mut store, epoch).await.into_values();
-        let Some(Row::Hold { acquired_at, renewed_at, .. }) = found.next() else { panic!() };
-        assert_eq!(renewed_at, acquired_at);
+        let Some(Row::Hold { acquired_at, renewed_at, acquired_by, .. }) = found.next() else {
+            panic!()
+        };
+        assert_eq!((renewed_at, acquired_by), (acquired_at, None));
         let Some(Row::Key(key)) = found.next() else { panic!() };
         person.batch_execute("DELETE FROM holds").await.unwrap();
         assert_eq!((key.label.as_str(), key.limits), ("old", KeyLimits::default()));
@@ -78,7 +80,7 @@ fn tables_of_an_earlier_format_are_brought_up_to_date() {
         assert_eq!(rows(&mut store, epoch).await, by_key(&[limited]));
         let sql = "SELECT format, requests_per_second, burst, max_holds FROM meta, api_keys";
         let row = person.query_one(sql, &[]).await.unwrap();
-        assert_eq!(row.get::<_, i32>(0), 4);
+        assert_eq!(row.get::<_, i32>(0), 5);
         let shown = [1, 2, 3].map(|at| row.get::<_, Option<i64>>(at));
         assert_eq!(shown, [Some(50), None, Some(0)]);
         person.batch_execute("UPDATE api_keys SET requests_per_second = 0").await.unwrap();

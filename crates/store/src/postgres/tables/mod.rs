@@ -355,7 +355,7 @@ mod tests {
         let holds = Shape(Shape::bit(Kind::Hold, false) | Shape::bit(Kind::Hold, true));
         let sql = commit_sql(holds);
         assert!(sql.contains("INSERT INTO holds") && sql.contains("DELETE FROM holds"), "{sql}");
-        assert!(sql.contains("$19::text[]") && !sql.contains("$20"), "{sql}");
+        assert!(sql.contains("$20::text[]") && !sql.contains("$21"), "{sql}");
         assert!(!sql.contains("locks") && !sql.contains("releases"), "{sql}");
         assert!(!commit_sql(Shape::default()).contains("unnest"));
     }
