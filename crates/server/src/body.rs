@@ -4,26 +4,58 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
+use hyper::http::request::Parts;
 use hyper::{Method, header};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::error_code::ErrorCode;
-use crate::exchange::Request;
+use crate::json_object::Members;
 use crate::problem::Problem;
+use crate::query::shortened;
 
 /// How long a caller may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Media type of RFC 7396.
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// The body of a request, which must be of the shape that the call documents.
 pub(crate) async fn read<T: DeserializeOwned>(
-    request: Request,
+    head: &Parts,
+    body: Incoming,
     max_bytes: usize,
 ) -> Result<T, Problem> {
-    check_media_type(&request)?;
-    let bytes = receive(request.into_body(), max_bytes).await?;
-    let mut json = serde_json::Deserializer::from_slice(&bytes);
+    check_media_type(head)?;
+    parse(&receive(body, max_bytes).await?)
+}
+
+/// Parameters that came in the body, as the members of one JSON object; none if the body is empty.
+pub(crate) async fn members(
+    head: &Parts,
+    body: Incoming,
+    max_bytes: usize,
+) -> Result<Members, Problem> {
+    let bytes = received(body, max_bytes).await?;
+    if bytes.is_empty() {
+        return Ok(Members(Vec::new()));
+    }
+    check_media_type(head)?;
+    parse(&bytes)
+}
+
+/// Refuses a body where the call takes none.
+pub(crate) async fn none(body: Incoming, max_bytes: usize) -> Result<(), Problem> {
+    if received(body, max_bytes).await?.is_empty() {
+        return Ok(());
+    }
+    let reason = "this call takes no body; its parameters stand in the query";
+    Err(Problem::new(ErrorCode::InvalidBody, reason))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut json).map_err(|error| misfit(&error))?;
     json.end().map_err(|error| invalid(&error.to_string()))?;
     Ok(body)
@@ -45,15 +77,21 @@ pub(crate) fn invalid(reason: &str) -> Problem {
 }
 
 /// Of a body that changes something, JSON is a merge patch, by that name or not (RFC 7396).
-fn check_media_type(request: &Request) -> Result<(), Problem> {
-    let Some(given) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
-    let media_type = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-    let is = |name: &str| media_type.trim().eq_ignore_ascii_case(name);
-    let is_patch = request.method() == Method::PATCH;
-    if is("application/json") || (is_patch && is("application/merge-patch+json")) {
+fn check_media_type(head: &Parts) -> Result<(), Problem> {
+    let Some(given) = head.headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let given = given.to_str().unwrap_or_default();
+    let media_type = given.split(';').next().unwrap_or_default().trim();
+    let is = |name: &str| media_type.eq_ignore_ascii_case(name);
+    if is("application/json") || (head.method == Method::PATCH && is(MERGE_PATCH)) {
         return Ok(());
     }
-    Err(Problem::new(ErrorCode::UnsupportedMediaType, "the body is announced as something else"))
+    let reason = format!("the body has the media type {:?}", shortened(media_type));
+    Err(Problem::new(ErrorCode::UnsupportedMediaType, &reason))
+}
+
+/// What most requests bring is known without a wait: nothing.
+async fn received(body: Incoming, max_bytes: usize) -> Result<Bytes, Problem> {
+    if body.is_end_stream() { Ok(Bytes::new()) } else { receive(body, max_bytes).await }
 }
 
 async fn receive(body: Incoming, max_bytes: usize) -> Result<Bytes, Problem> {

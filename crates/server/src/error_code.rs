@@ -117,14 +117,14 @@ error_codes! {
         "Percent-encode it as UTF-8, and choose 1 to 255 bytes without control characters, not `.` or `..`.";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, Retry::Never, "A parameter is not valid",
         "Correct the parameter, or leave it out for its default.";
-    UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A query parameter is unknown",
+    UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A parameter is unknown",
         "Correct its name or leave it out; nothing is ignored, so that a typo does not become a default.";
     DuplicateParameter = "duplicate_parameter", BAD_REQUEST, Retry::Never, "A parameter is given twice",
-        "Give it once, under one of its names.";
+        "Give it once, under one of its names, in the query or in the body.";
     InvalidBody = "invalid_body", BAD_REQUEST, Retry::Never, "The request body is not valid",
         "Send the JSON object that the documentation of this call shows.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, Retry::Never, "The body is not JSON",
-        "Send JSON, with the header `Content-Type: application/json`.";
+        "Put the parameters into the query, or send one JSON object with the header `Content-Type: application/json`.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, Retry::Never, "The request body is too large",
         "Send a smaller body; most calls need none at all.";
     Unauthorized = "unauthorized", UNAUTHORIZED, Retry::Never, "A valid API key is needed",

@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "test helpers are tests too")]
 
+mod bodies;
 mod connections;
 mod conversions;
 mod disconnects;

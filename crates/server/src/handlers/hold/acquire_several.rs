@@ -41,12 +41,13 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
+    let (head, body) = request.into_parts();
     let (caller, origin, detail) = {
-        let call = Call::open(caller, &ENDPOINT, &request)?;
+        let call = Call::open(caller, &ENDPOINT, &head)?;
         let (origin, detail) = (call.origin()?, call.detail());
         (call.caller, origin, detail)
     };
-    let asked: AcquireRequest = body::read(request, api.settings.max_body_bytes).await?;
+    let asked: AcquireRequest = body::read(&head, body, api.settings.max_body_bytes).await?;
     let terms = Terms {
         timeout: TimeoutSecs::new(asked.timeout_seconds)
             .ok_or_else(|| body::invalid("`timeout_seconds` must be 1 or more"))?,

@@ -41,12 +41,13 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
     let (caller, origin) = {
-        let call = Call::open(caller, &ENDPOINT, &request)?;
+        let call = Call::open(caller, &ENDPOINT, &head)?;
         let origin = call.origin()?;
         (call.caller, origin)
     };
-    let asked: KeyRequest = body::read(request, api.settings.max_body_bytes).await?;
+    let asked: KeyRequest = body::read(&head, body, api.settings.max_body_bytes).await?;
     let role = asked.role.into();
     let namespace = namespace(&caller, asked.namespace.as_deref())?;
     let limits = asked.limits().map_err(Refusal::from)?;
