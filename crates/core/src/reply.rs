@@ -344,10 +344,8 @@ pub enum Refusal {
         lock: Box<LockView>,
     },
     /// The timeout is longer than the service allows.
-    #[error("a timeout of {asked} seconds is too long; this service allows 1 to {max}")]
+    #[error("the timeout is too long; this service allows 1 to {max} seconds")]
     TimeoutTooLong {
-        /// What was asked for, in seconds.
-        asked: u32,
         /// The longest allowed, in seconds.
         max: u32,
     },

@@ -11,12 +11,15 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::error_code::ErrorCode;
-use crate::json_object::Members;
+use crate::json_object::{Members, Object};
 use crate::problem::Problem;
-use crate::query::shortened;
+use crate::query::{shortened, shortened_to};
 
 /// How long a caller may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most that a refusal says about the place of a mistake, in characters.
+const MAX_REASON_CHARS: usize = 400;
 
 /// Media type of RFC 7396.
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -28,7 +31,8 @@ pub(crate) async fn read<T: DeserializeOwned>(
     max_bytes: usize,
 ) -> Result<T, Problem> {
     check_media_type(head)?;
-    parse(&receive(body, max_bytes).await?)
+    let Object(body) = parse(&receive(body, max_bytes).await?)?;
+    Ok(body)
 }
 
 /// Parameters that came in the body, as the members of one JSON object; none if the body is empty.
@@ -61,13 +65,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(body)
 }
 
-/// The library's message does not say which field it is about.
+/// The library's message does not say which field it is about, and repeats all of the caller's text.
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let (path, inner) = (error.path(), error.inner());
-    if path.iter().next().is_some() {
-        invalid(&format!("in `{path}`, {inner}"))
+    let (path, reason) = (error.path().to_string(), error.inner().to_string());
+    let reason = shortened_to(MAX_REASON_CHARS, &reason);
+    if error.path().iter().next().is_some() {
+        invalid(&format!("in `{}`, {reason}", shortened(&path)))
     } else {
-        invalid(&inner.to_string())
+        invalid(&reason)
     }
 }
 

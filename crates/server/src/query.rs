@@ -17,6 +17,10 @@ const KEY: &str = "key";
 /// How much of a caller's own text is repeated in a refusal, in characters. Less than half of a key.
 const ECHO_CHARS: usize = 40;
 
+/// Longest unknown name that is compared with the known ones, in bytes: past twice the longest known one,
+/// none is near.
+const MAX_COMPARED_BYTES: usize = 40;
+
 /// The parameters of one request, decoded.
 pub(crate) struct Query<'r> {
     pairs: Vec<(Cow<'r, str>, Cow<'r, str>)>,
@@ -188,12 +192,7 @@ fn text_of(name: &str, value: Value, parameter: &Parameter) -> Result<Option<Str
 }
 
 fn wrong_type(name: &str, value: &Value, parameter: &Parameter) -> Problem {
-    let given = match value {
-        Value::Array(_) => "an array".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::String(text) => format!("the string {:?}", shortened(text)),
-    };
+    let given = shown(value);
     let wanted = match parameter.kind {
         Kind::WholeNumber { .. } => "a JSON number",
         Kind::Boolean => "a JSON boolean, true or false, without quotes",
@@ -212,8 +211,11 @@ fn wrong_type(name: &str, value: &Value, parameter: &Parameter) -> Problem {
 /// `key` is the name under which a query may carry the API key.
 fn unknown(name: &str, allowed: &[&Parameter], key: Option<&'static str>) -> Problem {
     let names: Vec<&str> = allowed.iter().flat_map(|p| p.names()).chain(key).collect();
+    // The distance to a name costs as much as the two are long.
+    let is_comparable = name.len() <= MAX_COMPARED_BYTES;
     let nearest = names
         .iter()
+        .filter(|_| is_comparable)
         .map(|known| (strsim::normalized_damerau_levenshtein(known, name), known))
         .filter(|(likeness, _)| *likeness >= 0.5)
         .max_by(|a, b| a.0.total_cmp(&b.0));
@@ -225,9 +227,24 @@ fn unknown(name: &str, allowed: &[&Parameter], key: Option<&'static str>) -> Pro
     Problem::new(ErrorCode::UnknownParameter, &reason)
 }
 
+/// A value of a caller, as a refusal words it.
+pub(crate) fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => format!("the string {:?}", shortened(text)),
+    }
+}
+
 /// As much of a caller's text as a refusal repeats.
 pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(ECHO_CHARS) {
+    shortened_to(ECHO_CHARS, text)
+}
+
+/// The first characters of a text, with a mark if there are more.
+pub(crate) fn shortened_to(max_chars: usize, text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(max_chars) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }

@@ -11,6 +11,7 @@ mod events;
 mod history;
 mod holds;
 mod http2;
+mod json;
 mod key_limits;
 mod key_revocation;
 mod keys;

@@ -52,7 +52,7 @@ async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Respo
     let namespace = namespace(&caller, asked.namespace.as_deref())?;
     let limits = asked.limits().map_err(Refusal::from)?;
     let now = SystemClock.now().wall;
-    let made = credentials::generate(namespace, role, asked.label, now, limits)
+    let made = credentials::generate(namespace, role, asked.label.unwrap_or_default(), now, limits)
         .map_err(|error| refuse(&error))?;
     match api.engine.submit_from(origin, Command::CreateKey(made.key)).await? {
         Reply::Key(key) => {
