@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::http::request::Parts;
 use hyper::{Method, header};
@@ -14,9 +14,20 @@ use crate::error_code::ErrorCode;
 use crate::json_object::{Members, Object};
 use crate::problem::Problem;
 use crate::query::{shortened, shortened_to};
+use crate::state::Api;
 
-/// How long a caller may take to send its body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a body may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    max_bytes: usize,
+    timeout: Duration,
+}
+
+impl Bounds {
+    pub(crate) fn of(api: &Api) -> Self {
+        Self { max_bytes: api.settings.max_body_bytes, timeout: api.settings.body_timeout }
+    }
+}
 
 /// Most that a refusal says about the place of a mistake, in characters.
 const MAX_REASON_CHARS: usize = 400;
@@ -28,10 +39,10 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 pub(crate) async fn read<T: DeserializeOwned>(
     head: &Parts,
     body: Incoming,
-    max_bytes: usize,
+    bounds: Bounds,
 ) -> Result<T, Problem> {
     check_media_type(head)?;
-    let Object(body) = parse(&receive(body, max_bytes).await?)?;
+    let Object(body) = parse(&receive(body, bounds).await?)?;
     Ok(body)
 }
 
@@ -39,9 +50,9 @@ pub(crate) async fn read<T: DeserializeOwned>(
 pub(crate) async fn members(
     head: &Parts,
     body: Incoming,
-    max_bytes: usize,
+    bounds: Bounds,
 ) -> Result<Members, Problem> {
-    let bytes = received(body, max_bytes).await?;
+    let bytes = received(body, bounds).await?;
     if bytes.is_empty() {
         return Ok(Members(Vec::new()));
     }
@@ -50,8 +61,8 @@ pub(crate) async fn members(
 }
 
 /// Refuses a body where the call takes none.
-pub(crate) async fn none(body: Incoming, max_bytes: usize) -> Result<(), Problem> {
-    if received(body, max_bytes).await?.is_empty() {
+pub(crate) async fn none(body: Incoming, bounds: Bounds) -> Result<(), Problem> {
+    if received(body, bounds).await?.is_empty() {
         return Ok(());
     }
     let reason = "this call takes no body; its parameters stand in the query";
@@ -95,17 +106,22 @@ fn check_media_type(head: &Parts) -> Result<(), Problem> {
 }
 
 /// What most requests bring is known without a wait: nothing.
-async fn received(body: Incoming, max_bytes: usize) -> Result<Bytes, Problem> {
-    if body.is_end_stream() { Ok(Bytes::new()) } else { receive(body, max_bytes).await }
+async fn received(body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
+    if body.is_end_stream() { Ok(Bytes::new()) } else { receive(body, bounds).await }
 }
 
-async fn receive(body: Incoming, max_bytes: usize) -> Result<Bytes, Problem> {
-    match timeout(BODY_TIMEOUT, Limited::new(body, max_bytes).collect()).await {
+async fn receive(body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
+    let Bounds { max_bytes, timeout: patience } = bounds;
+    match timeout(patience, Limited::new(body, max_bytes).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => {
-            let reason = format!("the body broke off, or has more than {max_bytes} bytes");
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let reason = format!("the body is longer than {max_bytes} bytes");
             Err(Problem::new(ErrorCode::BodyTooLarge, &reason))
         }
-        Err(_) => Err(invalid("it did not arrive in time")),
+        Ok(Err(_)) => Err(invalid("it broke off, or its chunks are malformed")),
+        Err(_) => {
+            let reason = format!("the body took longer than {} seconds", patience.as_secs_f32());
+            Err(Problem::new(ErrorCode::RequestTimeout, &reason))
+        }
     }
 }

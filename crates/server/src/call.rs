@@ -14,13 +14,13 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::auth::Caller;
-use crate::body;
+use crate::body::{self, Bounds};
 use crate::endpoint::{Endpoint, Header};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Request, Response};
 use crate::parameter::{FENCING_TOKEN, NOTE, WAIT_SECONDS};
 use crate::problem::Problem;
-use crate::query::{Query, present};
+use crate::query::{Query, has_whole_escapes, present};
 use crate::reply;
 use crate::state::Api;
 
@@ -45,7 +45,7 @@ impl<'r> Call<'r> {
         endpoint: &'static Endpoint,
         head: &'r Parts,
     ) -> Result<Self, Problem> {
-        let query = Query::parse(head.uri.query());
+        let query = Query::parse(head.uri.query())?;
         query.check(endpoint.parameters)?;
         Ok(Self { caller, query, endpoint, head })
     }
@@ -61,14 +61,14 @@ impl<'r> Call<'r> {
         request: Request,
         parse: impl FnOnce(&Call<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let max_bytes = api.settings.max_body_bytes;
+        let bounds = Bounds::of(api);
         let (head, body) = request.into_parts();
         let mut call = Call::open(caller, endpoint, &head)?;
         if endpoint.takes_body_parameters() {
-            let members = body::members(&head, body, max_bytes).await?;
+            let members = body::members(&head, body, bounds).await?;
             call.query.add_members(members, endpoint.parameters)?;
         } else {
-            body::none(body, max_bytes).await?;
+            body::none(body, bounds).await?;
         }
         parse(&call)
     }
@@ -194,6 +194,9 @@ impl<'r> Call<'r> {
             .zip(path.split('/'))
             .find(|(template, _)| *template == placeholder)
             .map_or("", |(_, encoded)| encoded);
+        if !has_whole_escapes(encoded) {
+            return Err(refuse("has a `%` that does not begin an escape; write it `%25`"));
+        }
         let decoded = percent_decode_str(encoded)
             .decode_utf8()
             .map_err(|_| refuse("is not UTF-8 after percent-decoding"))?;

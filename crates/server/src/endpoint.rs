@@ -107,7 +107,9 @@ impl Endpoint {
             if role > Role::Read {
                 codes.push(ErrorCode::Forbidden);
             }
-            codes.extend([ErrorCode::UnknownParameter, ErrorCode::DuplicateParameter]);
+            codes.extend([ErrorCode::InvalidParameter, ErrorCode::UnknownParameter]);
+            codes.push(ErrorCode::DuplicateParameter);
+            codes.push(ErrorCode::RequestTimeout);
             if !self.takes_own_body() {
                 codes.push(ErrorCode::InvalidBody);
             }
@@ -117,10 +119,7 @@ impl Endpoint {
             codes.extend([ErrorCode::Overloaded, ErrorCode::NotReady]);
             codes.extend([ErrorCode::Draining, ErrorCode::OutcomeUnknown]);
         }
-        if !self.parameters.is_empty() || self.headers.contains(&Header::IdempotencyKey) {
-            codes.push(ErrorCode::InvalidParameter);
-        }
-        codes.extend([ErrorCode::BodyTooLarge, ErrorCode::Internal]);
+        codes.extend([ErrorCode::InvalidHost, ErrorCode::BodyTooLarge, ErrorCode::Internal]);
         codes
     }
 }

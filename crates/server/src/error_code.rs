@@ -114,7 +114,7 @@ error_codes! {
     NoSuchKey = "no_such_key", NOT_FOUND, Retry::Never, "No such API key",
         "List the keys with `GET /v1/keys`; it shows those that you may manage.";
     InvalidId = "invalid_id", BAD_REQUEST, Retry::Never, "An id in the path is not valid",
-        "Percent-encode it as UTF-8, and choose 1 to 255 bytes without control characters, not `.` or `..`.";
+        "Percent-encode it as UTF-8 (a `%` is written `%25`), and choose 1 to 255 bytes without control characters, not `.` or `..`.";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, Retry::Never, "A parameter is not valid",
         "Correct the parameter, or leave it out for its default.";
     UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A parameter is unknown",
@@ -125,14 +125,18 @@ error_codes! {
         "Send the JSON object that the documentation of this call shows.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, Retry::Never, "The body is not JSON",
         "Put the parameters into the query, or send one JSON object with the header `Content-Type: application/json`.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, Retry::Later, "The request body did not arrive in time",
+        "Nothing has changed; send the request again, with all of its body.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, Retry::Never, "The request body is too large",
         "Send a smaller body; most calls need none at all.";
     Unauthorized = "unauthorized", UNAUTHORIZED, Retry::Never, "A valid API key is needed",
         "Send a valid key as header `x-api-key`, or as `Authorization: Bearer`.";
     Forbidden = "forbidden", FORBIDDEN, Retry::Never, "The API key may not do this",
         "Use a key that may, or ask an admin for one.";
+    InvalidHost = "invalid_host", BAD_REQUEST, Retry::Never, "The host of the request is not clear",
+        "Send the header `Host` once, with the name and port that the request goes to.";
     NoSuchRoute = "no_such_route", NOT_FOUND, Retry::Never, "There is no such call",
-        "Look at `/v1/docs` for the calls that exist; an id in a path must not be empty, and a `/` in it is written `%2F`.";
+        "Look at `/v1/docs` for the calls that exist; a `/` in an id is written `%2F`.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, Retry::Never, "The method is not allowed here",
         "Use one of the methods in the header `Allow`.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Retry::AfterSecs(1), "The service is overloaded",

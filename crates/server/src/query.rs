@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use leasehold_core::TimeoutSecs;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::error_code::ErrorCode;
@@ -29,9 +30,19 @@ pub(crate) struct Query<'r> {
 }
 
 impl<'r> Query<'r> {
-    pub(crate) fn parse(text: Option<&'r str>) -> Self {
+    /// Refuses what has more than one reading: escapes that are malformed or not UTF-8.
+    pub(crate) fn parse(text: Option<&'r str>) -> Result<Self, Problem> {
+        let refuse = |reason| Err(Problem::new(ErrorCode::InvalidParameter, reason));
+        if let Some(encoded) = text.filter(|text| text.contains('%')) {
+            if !has_whole_escapes(encoded) {
+                return refuse("the query has a `%` that does not begin an escape; write it `%25`");
+            }
+            if percent_decode_str(encoded).decode_utf8().is_err() {
+                return refuse("the query is not UTF-8 after percent-decoding");
+            }
+        }
         let pairs: Vec<_> = pairs(text).collect();
-        Self { query_len: pairs.len(), pairs }
+        Ok(Self { query_len: pairs.len(), pairs })
     }
 
     /// Adds parameters from a body. `null` stands for one that is left out.
@@ -134,6 +145,14 @@ impl<'r> Query<'r> {
         let found = self.pairs.iter().find(|(name, _)| wanted(name));
         found.map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
+}
+
+/// Whether each `%` begins an escape of two hexadecimal digits.
+pub(crate) fn has_whole_escapes(encoded: &str) -> bool {
+    encoded
+        .split('%')
+        .skip(1)
+        .all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// The API key in a query string, if it came this way.

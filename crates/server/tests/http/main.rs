@@ -7,6 +7,7 @@ mod connections;
 mod conversions;
 mod disconnects;
 mod docs;
+mod edges;
 mod events;
 mod history;
 mod holds;

@@ -10,7 +10,7 @@ use leasehold_core::{
 };
 
 use crate::auth::Caller;
-use crate::body;
+use crate::body::{self, Bounds};
 use crate::call::{Call, preferred};
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
@@ -47,7 +47,7 @@ async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Respo
         let (origin, detail) = (call.origin()?, call.detail());
         (call.caller, origin, detail)
     };
-    let asked: AcquireRequest = body::read(&head, body, api.settings.max_body_bytes).await?;
+    let asked: AcquireRequest = body::read(&head, body, Bounds::of(&api)).await?;
     let terms = Terms {
         timeout: TimeoutSecs::new(asked.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECS))
             .ok_or_else(|| body::invalid("`timeout_seconds` must be 1 or more"))?,

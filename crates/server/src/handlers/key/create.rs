@@ -5,7 +5,7 @@ use leasehold_core::{Command, Namespace, Refusal, Reply, Role};
 use leasehold_engine::{Clock, SystemClock};
 
 use crate::auth::Caller;
-use crate::body;
+use crate::body::{self, Bounds};
 use crate::call::Call;
 use crate::credentials::{self, NewKeyError};
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
@@ -47,7 +47,7 @@ async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Respo
         let origin = call.origin()?;
         (call.caller, origin)
     };
-    let asked: KeyRequest = body::read(&head, body, api.settings.max_body_bytes).await?;
+    let asked: KeyRequest = body::read(&head, body, Bounds::of(&api)).await?;
     let role = asked.role.into();
     let namespace = namespace(&caller, asked.namespace.as_deref())?;
     let limits = asked.limits().map_err(Refusal::from)?;
