@@ -262,6 +262,23 @@ pub enum Refusal {
     /// No lock has that name.
     #[error("there is no lock named {:?}", .0.as_str())]
     NoSuchLock(LockId),
+    /// The lock that the caller waited for was deleted by force.
+    #[error("lock {:?} was deleted while you waited", .0.as_str())]
+    LockDeleted(LockId),
+    /// A refresh of a hold that is over and whose lock is gone, as far as history knows (I5).
+    #[error(
+        "process {:?} does not hold lock {:?} in mode {}: its hold with token {token} {}, and the lock \
+         is gone",
+        .hold.process_id.as_str(), .hold.lock_id.as_str(), mode_word(.hold.mode), ended_text(*.cause)
+    )]
+    HoldOver {
+        /// The hold that the caller means.
+        hold: HoldKey,
+        /// The token that it had.
+        token: FencingToken,
+        /// How it ended.
+        cause: EndCause,
+    },
     /// Others hold the lock in a way that excludes the caller, or stand in line before it.
     #[error("{}", held_text(.0))]
     Held(Box<LockView>),
@@ -410,6 +427,15 @@ pub enum Refusal {
     /// No key has that id.
     #[error("there is no API key with the id {0:?}")]
     NoSuchKey(String),
+}
+
+fn ended_text(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Released => "was released",
+        EndCause::Expired => "expired",
+        EndCause::Forced => "was ended by force",
+        EndCause::Converted => "became one of the other mode",
+    }
 }
 
 fn mode_word(mode: Mode) -> &'static str {

@@ -125,6 +125,8 @@ impl Refusal {
             | Self::NotHeld { lock, .. }
             | Self::NothingToRelease { lock, .. } => Some(lock),
             Self::NoSuchLock(_)
+            | Self::LockDeleted(_)
+            | Self::HoldOver { .. }
             | Self::Deadlock(_)
             | Self::AlreadyWaiting { .. }
             | Self::Superseded

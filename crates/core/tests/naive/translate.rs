@@ -68,6 +68,7 @@ pub(crate) fn see(outcome: &Outcome) -> Seen {
         Err(Refusal::Held(lock)) => (Verdict::Held, Some(see_lock(lock))),
         Err(Refusal::AlreadyHeld { lock, .. }) => (Verdict::AlreadyHeld, Some(see_lock(lock))),
         Err(Refusal::NotHeld { lock, .. }) => (Verdict::NotHeld, Some(see_lock(lock))),
+        Err(Refusal::HoldOver { .. }) => (Verdict::NotHeld, None),
         Err(Refusal::NothingToRelease { lock, .. }) => {
             (Verdict::NothingToRelease, Some(see_lock(lock)))
         }

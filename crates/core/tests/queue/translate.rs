@@ -77,7 +77,9 @@ pub(crate) fn verdict_of(answer: &Result<Reply, Refusal>) -> Verdict {
     match answer {
         Ok(_) => Verdict::Done,
         Err(Refusal::LockExists(_)) => Verdict::LockExists,
-        Err(Refusal::NoSuchLock(_)) => Verdict::NoSuchLock,
+        // This model keeps no history; the one in `naive` does.
+        Err(Refusal::NoSuchLock(_) | Refusal::HoldOver { .. }) => Verdict::NoSuchLock,
+        Err(Refusal::LockDeleted(_)) => Verdict::LockDeleted,
         Err(Refusal::Held(_)) => Verdict::Held,
         Err(Refusal::AlreadyHeld { .. }) => Verdict::AlreadyHeld,
         Err(Refusal::AlreadyWaiting { .. }) => Verdict::AlreadyWaiting,

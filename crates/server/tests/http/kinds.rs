@@ -193,8 +193,18 @@ fn a_broken_lock_is_shown_as_it_was_and_its_waiters_are_told() {
     service.waits(1);
     let broken = service.call("DELETE", &format!("{LOCK}?force=true")).ok(200);
     assert_eq!(broken["write_process_list"][0]["fencing_token"], token);
-    waiter.join().unwrap().refusal(404, "no_such_lock");
+    let problem = waiter.join().unwrap().refusal(409, "lock_deleted");
+    assert_eq!(problem["retryable"], true);
+    assert!(problem["detail"].as_str().unwrap().contains("deleted while you waited"), "{problem}");
     service.waits(0);
+    // The holder was told 404 and to create the lock, as if it had never held it.
+    let refresh = format!("{LOCK}/write-process/stuck/refresh");
+    let problem = service.call("PUT", &refresh).refusal(409, "not_held");
+    assert!(problem["detail"].as_str().unwrap().contains("was ended by force"), "{problem}");
+    let other = format!("{LOCK}/write-process/other/refresh");
+    service.call("PUT", &other).refusal(404, "no_such_lock");
+    let unknown = format!("{refresh}?fencing_token={}", token + 1);
+    service.call("PUT", &unknown).refusal(404, "no_such_lock");
     service.create("report", true);
     assert!(service.acquire("report", "write", "next") > token, "I3: over deletion too");
     // I5: the holder that was broken out has nothing to refresh.

@@ -19,6 +19,7 @@ macro_rules! acquire_refusals {
             ErrorCode::QuotaExceeded,
             ErrorCode::TokensExhausted,
             ErrorCode::LockBeingDeleted,
+            ErrorCode::LockDeleted,
             ErrorCode::RequestOver,
             ErrorCode::IdempotencyKeyReused,
         ]
