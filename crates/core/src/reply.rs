@@ -265,6 +265,17 @@ pub enum Refusal {
     /// The lock that the caller waited for was deleted by force.
     #[error("lock {:?} was deleted while you waited", .0.as_str())]
     LockDeleted(LockId),
+    /// The caller wants to make a lock of another kind than the one that is there.
+    #[error(
+        "lock {:?} has {}, and you want one with {}",
+        .lock.lock_id.as_str(), kind_text(.lock.kind), kind_text(*.wanted)
+    )]
+    LockDiffers {
+        /// What the caller wants.
+        wanted: LockKind,
+        /// The lock as it stands.
+        lock: Box<LockView>,
+    },
     /// A refresh of a hold that is over and whose lock is gone, as far as history knows (I5).
     #[error(
         "process {:?} does not hold lock {:?} in mode {}: its hold with token {token} {}, and the lock \
@@ -427,6 +438,13 @@ pub enum Refusal {
     /// No key has that id.
     #[error("there is no API key with the id {0:?}")]
     NoSuchKey(String),
+}
+
+fn kind_text(kind: LockKind) -> String {
+    let number = |max: Option<u32>| max.map_or("none".to_owned(), |max| max.to_string());
+    let LockKind { max_readers, max_writers, is_ephemeral } = kind;
+    let (writers, readers) = (number(max_writers), number(max_readers));
+    format!("`max_writers` {writers}, `max_readers` {readers}, `ephemeral` {is_ephemeral}")
 }
 
 fn ended_text(cause: EndCause) -> &'static str {

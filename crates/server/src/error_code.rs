@@ -79,6 +79,8 @@ error_codes! {
         "Close one that is not needed, follow several locks with one stream and a `prefix`, or raise the limit of event streams.";
     LockBeingDeleted = "lock_being_deleted", CONFLICT, Retry::Later, "The lock is being deleted",
         "Nothing has changed; try again in a moment, with `create_if_missing=true` if the lock is to exist again.";
+    LockDiffers = "lock_differs", CONFLICT, Retry::Never, "The lock is of another kind",
+        "Leave the properties out to take the lock as it is, or agree with its other users on one kind; to change it, delete the lock and create it again.";
     LockDeleted = "lock_deleted", CONFLICT, Retry::Later, "The lock was deleted during the wait",
         "Nothing was granted; try again, with `create_if_missing=true` if the lock is to exist again.";
     RequestOver = "request_over", CONFLICT, Retry::Never, "What this request acquired is over",

@@ -123,6 +123,7 @@ impl Refusal {
             | Self::StaleToken { lock, .. }
             | Self::AlreadyHeld { lock, .. }
             | Self::NotHeld { lock, .. }
+            | Self::LockDiffers { lock, .. }
             | Self::NothingToRelease { lock, .. } => Some(lock),
             Self::NoSuchLock(_)
             | Self::LockDeleted(_)

@@ -40,7 +40,8 @@ pub(crate) fn hold_key(process: Process, (name, mode): (Name, Mode)) -> HoldKey 
 
 pub(crate) fn new_lock(kind: Kind) -> NewLock {
     let Kind { max_readers, max_writers, is_ephemeral } = kind;
-    NewLock { uid: LockUid([7; 16]), kind: LockKind { max_readers, max_writers, is_ephemeral } }
+    let kind = LockKind { max_readers, max_writers, is_ephemeral };
+    NewLock { uid: LockUid([7; 16]), kind, must_match: false }
 }
 
 pub(crate) fn secs(timeout_secs: u32) -> TimeoutSecs {

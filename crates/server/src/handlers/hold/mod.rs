@@ -20,6 +20,7 @@ macro_rules! acquire_refusals {
             ErrorCode::TokensExhausted,
             ErrorCode::LockBeingDeleted,
             ErrorCode::LockDeleted,
+            ErrorCode::LockDiffers,
             ErrorCode::RequestOver,
             ErrorCode::IdempotencyKeyReused,
         ]
