@@ -98,6 +98,7 @@ fn table_within(limits: Limits, locks: usize, is_write_exclusive: bool) -> Table
             namespace: namespace(),
             lock_id: lock_id(number),
             new: NewLock {
+                must_match: false,
                 uid: LockUid((number as u128).to_be_bytes()),
                 kind: LockKind {
                     max_writers: is_write_exclusive.then_some(1),

@@ -76,6 +76,8 @@ pub struct NewLock {
     pub uid: LockUid,
     /// What it allows.
     pub kind: LockKind,
+    /// Whether an acquire wants a lock of this kind, and none of another that is there already.
+    pub must_match: bool,
 }
 
 /// One lock of an acquire.

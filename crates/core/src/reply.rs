@@ -262,6 +262,34 @@ pub enum Refusal {
     /// No lock has that name.
     #[error("there is no lock named {:?}", .0.as_str())]
     NoSuchLock(LockId),
+    /// The lock that the caller waited for was deleted by force.
+    #[error("lock {:?} was deleted while you waited", .0.as_str())]
+    LockDeleted(LockId),
+    /// The caller wants to make a lock of another kind than the one that is there.
+    #[error(
+        "lock {:?} has {}, and you want one with {}",
+        .lock.lock_id.as_str(), kind_text(.lock.kind), kind_text(*.wanted)
+    )]
+    LockDiffers {
+        /// What the caller wants.
+        wanted: LockKind,
+        /// The lock as it stands.
+        lock: Box<LockView>,
+    },
+    /// A refresh of a hold that is over and whose lock is gone, as far as history knows (I5).
+    #[error(
+        "process {:?} does not hold lock {:?} in mode {}: its hold with token {token} {}, and the lock \
+         is gone",
+        .hold.process_id.as_str(), .hold.lock_id.as_str(), mode_word(.hold.mode), ended_text(*.cause)
+    )]
+    HoldOver {
+        /// The hold that the caller means.
+        hold: HoldKey,
+        /// The token that it had.
+        token: FencingToken,
+        /// How it ended.
+        cause: EndCause,
+    },
     /// Others hold the lock in a way that excludes the caller, or stand in line before it.
     #[error("{}", held_text(.0))]
     Held(Box<LockView>),
@@ -344,10 +372,8 @@ pub enum Refusal {
         lock: Box<LockView>,
     },
     /// The timeout is longer than the service allows.
-    #[error("a timeout of {asked} seconds is too long; this service allows 1 to {max}")]
+    #[error("the timeout is too long; this service allows 1 to {max} seconds")]
     TimeoutTooLong {
-        /// What was asked for, in seconds.
-        asked: u32,
         /// The longest allowed, in seconds.
         max: u32,
     },
@@ -412,6 +438,22 @@ pub enum Refusal {
     /// No key has that id.
     #[error("there is no API key with the id {0:?}")]
     NoSuchKey(String),
+}
+
+fn kind_text(kind: LockKind) -> String {
+    let number = |max: Option<u32>| max.map_or("none".to_owned(), |max| max.to_string());
+    let LockKind { max_readers, max_writers, is_ephemeral } = kind;
+    let (writers, readers) = (number(max_writers), number(max_readers));
+    format!("`max_writers` {writers}, `max_readers` {readers}, `ephemeral` {is_ephemeral}")
+}
+
+fn ended_text(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Released => "was released",
+        EndCause::Expired => "expired",
+        EndCause::Forced => "was ended by force",
+        EndCause::Converted => "became one of the other mode",
+    }
 }
 
 fn mode_word(mode: Mode) -> &'static str {

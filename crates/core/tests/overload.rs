@@ -74,7 +74,7 @@ impl Run {
         let command = Command::CreateLock {
             namespace: Namespace::default(),
             lock_id: LockId::parse(name).unwrap(),
-            new: NewLock { uid: LockUid([7; 16]), kind },
+            new: NewLock { uid: LockUid([7; 16]), kind, must_match: false },
             quotas: Quotas::default(),
         };
         self.table.execute(at(0), &Origin::default(), &command, &mut self.effects);

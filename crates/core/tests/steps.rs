@@ -81,7 +81,7 @@ fn process_id(name: &str) -> ProcessId {
 
 fn acquire(lock: &str, mode: Mode, process: &str, wait_secs: u64) -> Command {
     let kind = LockKind::default();
-    let create_if_missing = Some(NewLock { uid: LockUid([7; 16]), kind });
+    let create_if_missing = Some(NewLock { uid: LockUid([7; 16]), kind, must_match: false });
     Command::Acquire(Acquire {
         namespace: namespace(),
         process_id: process_id(process),
@@ -206,7 +206,7 @@ fn a_lock_that_goes_by_itself_between_two_steps_is_broken() {
     let create = Command::CreateLock {
         namespace: namespace(),
         lock_id: lock_id("job"),
-        new: NewLock { uid: LockUid([7; 16]), kind },
+        new: NewLock { uid: LockUid([7; 16]), kind, must_match: false },
         quotas: Quotas::default(),
     };
     scene.execute(&create);

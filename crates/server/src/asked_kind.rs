@@ -63,7 +63,11 @@ impl AskedKind {
             max_writers,
             is_ephemeral: self.is_ephemeral.unwrap_or_default(),
         };
-        Ok(NewLock { uid: LockUid(uuid::Uuid::new_v4().into_bytes()), kind })
+        Ok(NewLock {
+            uid: LockUid(uuid::Uuid::new_v4().into_bytes()),
+            kind,
+            must_match: self != Self::default(),
+        })
     }
 
     /// What an acquire makes if there is no such lock.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
 use leasehold_core::{
     Detail, FencingToken, HoldKey, IdError, IdempotencyKey, LockId, Mode, Note, Origin, ProcessId,
@@ -13,13 +14,15 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::auth::Caller;
+use crate::body::{self, Bounds};
 use crate::endpoint::{Endpoint, Header};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Request, Response};
 use crate::parameter::{FENCING_TOKEN, NOTE, WAIT_SECONDS};
 use crate::problem::Problem;
-use crate::query::{Query, present};
+use crate::query::{Query, has_whole_escapes, present};
 use crate::reply;
+use crate::state::Api;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -32,43 +35,54 @@ pub(crate) struct Call<'r> {
     pub(crate) caller: Caller,
     pub(crate) query: Query<'r>,
     endpoint: &'static Endpoint,
-    request: &'r Request,
+    head: &'r Parts,
 }
 
 impl<'r> Call<'r> {
-    /// Checks the names of the parameters.
+    /// Checks the names of the parameters in the query.
     pub(crate) fn open(
         caller: Caller,
         endpoint: &'static Endpoint,
-        request: &'r Request,
+        head: &'r Parts,
     ) -> Result<Self, Problem> {
-        let query = Query::parse(request.uri().query());
+        let query = Query::parse(head.uri.query())?;
         query.check(endpoint.parameters)?;
-        Ok(Self { caller, query, endpoint, request })
+        Ok(Self { caller, query, endpoint, head })
     }
 
-    /// What `parse` makes of a request without a body, which nobody needs any more after that. Held
-    /// any longer, a body that was sent all the same would keep the connection from seeing that a
-    /// waiting client is gone, and the head would keep it from reading into the same buffer again.
-    pub(crate) fn read<T>(
+    /// What `parse` makes of a request whose parameters stand in its query, in its body or in both. All of
+    /// the request is read first and dropped then. A body that is not read would keep the connection
+    /// from noticing that a waiting client is gone; a head that is kept would keep it from reading
+    /// into the same buffer again.
+    pub(crate) async fn read<T>(
+        api: &Api,
         caller: Caller,
         endpoint: &'static Endpoint,
         request: Request,
         parse: impl FnOnce(&Call<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let parsed = Call::open(caller, endpoint, &request).and_then(|call| parse(&call));
-        drop(request);
-        parsed
+        let bounds = Bounds::of(api);
+        let (head, body) = request.into_parts();
+        let mut call = Call::open(caller, endpoint, &head)?;
+        if endpoint.takes_body_parameters() {
+            let members = body::members(&head, body, bounds).await?;
+            call.query.add_members(members, endpoint.parameters)?;
+        } else {
+            body::none(body, bounds).await?;
+        }
+        parse(&call)
     }
 
     /// The same for a call that becomes a command, with where that comes from.
-    pub(crate) fn read_from<T>(
+    pub(crate) async fn read_from<T>(
+        api: &Api,
         caller: Caller,
         endpoint: &'static Endpoint,
         request: Request,
         parse: impl FnOnce(&Call<'_>) -> Result<T, Problem>,
     ) -> Result<(Origin, T), Problem> {
-        Self::read(caller, endpoint, request, |call| Ok((call.origin()?, parse(call)?)))
+        let parse = |call: &Call<'_>| Ok((call.origin()?, parse(call)?));
+        Self::read(api, caller, endpoint, request, parse).await
     }
 
     /// Where the command comes from that this call becomes.
@@ -144,7 +158,7 @@ impl<'r> Call<'r> {
         expects: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        let mut given = self.request.headers().get_all(header).iter();
+        let mut given = self.head.headers.get_all(header).iter();
         let Some(value) = given.next() else { return Ok(None) };
         if given.next().is_some() {
             let reason = format!("the header `{name}` is given twice");
@@ -159,7 +173,7 @@ impl<'r> Call<'r> {
 
     /// How much the caller wants to see.
     pub(crate) fn detail(&self) -> Detail {
-        if prefers_minimal(self.request.headers()) { Detail::Own } else { Detail::Full }
+        if prefers_minimal(&self.head.headers) { Detail::Own } else { Detail::Full }
     }
 
     /// The segment of the path that stands where the template has `placeholder`, decoded and checked.
@@ -172,7 +186,7 @@ impl<'r> Call<'r> {
             let name = placeholder.trim_matches(['{', '}']);
             Problem::new(ErrorCode::InvalidId, &format!("the `{name}` in the path {what}"))
         };
-        let path = self.request.uri().path();
+        let path = self.head.uri.path();
         let encoded = self
             .endpoint
             .path
@@ -180,6 +194,9 @@ impl<'r> Call<'r> {
             .zip(path.split('/'))
             .find(|(template, _)| *template == placeholder)
             .map_or("", |(_, encoded)| encoded);
+        if !has_whole_escapes(encoded) {
+            return Err(refuse("has a `%` that does not begin an escape; write it `%25`"));
+        }
         let decoded = percent_decode_str(encoded)
             .decode_utf8()
             .map_err(|_| refuse("is not UTF-8 after percent-decoding"))?;

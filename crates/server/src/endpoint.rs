@@ -88,6 +88,17 @@ impl Endpoint {
         }
     }
 
+    /// Whether it takes its parameters as a JSON object, too.
+    pub(crate) fn takes_body_parameters(&self) -> bool {
+        let is_get = self.method == HttpMethod::Get;
+        self.needs().is_some() && !is_get && !self.takes_own_body()
+    }
+
+    /// Whether its body is described by a schema of its own.
+    fn takes_own_body(&self) -> bool {
+        self.refusals.contains(&ErrorCode::InvalidBody)
+    }
+
     /// Every refusal that a caller of this call can meet.
     pub(crate) fn all_refusals(&self) -> Vec<ErrorCode> {
         let mut codes = self.refusals.to_vec();
@@ -96,14 +107,19 @@ impl Endpoint {
             if role > Role::Read {
                 codes.push(ErrorCode::Forbidden);
             }
-            codes.extend([ErrorCode::UnknownParameter, ErrorCode::DuplicateParameter]);
+            codes.extend([ErrorCode::InvalidParameter, ErrorCode::UnknownParameter]);
+            codes.push(ErrorCode::DuplicateParameter);
+            codes.push(ErrorCode::RequestTimeout);
+            if !self.takes_own_body() {
+                codes.push(ErrorCode::InvalidBody);
+            }
+            if self.takes_body_parameters() {
+                codes.push(ErrorCode::UnsupportedMediaType);
+            }
             codes.extend([ErrorCode::Overloaded, ErrorCode::NotReady]);
             codes.extend([ErrorCode::Draining, ErrorCode::OutcomeUnknown]);
         }
-        if !self.parameters.is_empty() || self.headers.contains(&Header::IdempotencyKey) {
-            codes.push(ErrorCode::InvalidParameter);
-        }
-        codes.extend([ErrorCode::BodyTooLarge, ErrorCode::Internal]);
+        codes.extend([ErrorCode::InvalidHost, ErrorCode::BodyTooLarge, ErrorCode::Internal]);
         codes
     }
 }

@@ -79,6 +79,10 @@ error_codes! {
         "Close one that is not needed, follow several locks with one stream and a `prefix`, or raise the limit of event streams.";
     LockBeingDeleted = "lock_being_deleted", CONFLICT, Retry::Later, "The lock is being deleted",
         "Nothing has changed; try again in a moment, with `create_if_missing=true` if the lock is to exist again.";
+    LockDiffers = "lock_differs", CONFLICT, Retry::Never, "The lock is of another kind",
+        "Leave the properties out to take the lock as it is, or agree with its other users on one kind; to change it, delete the lock and create it again.";
+    LockDeleted = "lock_deleted", CONFLICT, Retry::Later, "The lock was deleted during the wait",
+        "Nothing was granted; try again, with `create_if_missing=true` if the lock is to exist again.";
     RequestOver = "request_over", CONFLICT, Retry::Never, "What this request acquired is over",
         "Stop using what the lock protects. To acquire the lock again, send a new request with another `Idempotency-Key`.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, Retry::Never, "The idempotency key belongs to another request",
@@ -114,25 +118,29 @@ error_codes! {
     NoSuchKey = "no_such_key", NOT_FOUND, Retry::Never, "No such API key",
         "List the keys with `GET /v1/keys`; it shows those that you may manage.";
     InvalidId = "invalid_id", BAD_REQUEST, Retry::Never, "An id in the path is not valid",
-        "Percent-encode it as UTF-8, and choose 1 to 255 bytes without control characters, not `.` or `..`.";
+        "Percent-encode it as UTF-8 (a `%` is written `%25`), and choose 1 to 255 bytes without control characters, not `.` or `..`.";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, Retry::Never, "A parameter is not valid",
         "Correct the parameter, or leave it out for its default.";
-    UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A query parameter is unknown",
+    UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A parameter is unknown",
         "Correct its name or leave it out; nothing is ignored, so that a typo does not become a default.";
     DuplicateParameter = "duplicate_parameter", BAD_REQUEST, Retry::Never, "A parameter is given twice",
-        "Give it once, under one of its names.";
+        "Give it once, under one of its names, in the query or in the body.";
     InvalidBody = "invalid_body", BAD_REQUEST, Retry::Never, "The request body is not valid",
         "Send the JSON object that the documentation of this call shows.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, Retry::Never, "The body is not JSON",
-        "Send JSON, with the header `Content-Type: application/json`.";
+        "Put the parameters into the query, or send one JSON object with the header `Content-Type: application/json`.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, Retry::Later, "The request body did not arrive in time",
+        "Nothing has changed; send the request again, with all of its body.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, Retry::Never, "The request body is too large",
         "Send a smaller body; most calls need none at all.";
     Unauthorized = "unauthorized", UNAUTHORIZED, Retry::Never, "A valid API key is needed",
         "Send a valid key as header `x-api-key`, or as `Authorization: Bearer`.";
     Forbidden = "forbidden", FORBIDDEN, Retry::Never, "The API key may not do this",
         "Use a key that may, or ask an admin for one.";
+    InvalidHost = "invalid_host", BAD_REQUEST, Retry::Never, "The host of the request is not clear",
+        "Send the header `Host` once, with the name and port that the request goes to.";
     NoSuchRoute = "no_such_route", NOT_FOUND, Retry::Never, "There is no such call",
-        "Look at `/v1/docs` for the calls that exist; an id in a path must not be empty, and a `/` in it is written `%2F`.";
+        "Look at `/v1/docs` for the calls that exist; a `/` in an id is written `%2F`.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, Retry::Never, "The method is not allowed here",
         "Use one of the methods in the header `Allow`.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Retry::AfterSecs(1), "The service is overloaded",

@@ -17,6 +17,7 @@ mod error_code;
 mod event_stream;
 mod exchange;
 mod handlers;
+mod json_object;
 pub mod listen;
 mod metrics;
 mod observe;

@@ -113,8 +113,8 @@ const METHODS: [Method; 6] =
     [Method::GET, Method::PUT, Method::DELETE, Method::POST, Method::HEAD, Method::PATCH];
 
 /// Statuses that a route answers with, the frequent ones first.
-const STATUSES: [u16; 17] =
-    [200, 201, 409, 406, 404, 400, 503, 429, 401, 403, 405, 413, 415, 307, 500, 507, 422];
+const STATUSES: [u16; 18] =
+    [200, 201, 409, 406, 404, 400, 503, 429, 401, 403, 405, 413, 415, 307, 500, 507, 422, 408];
 
 /// Handles to the metrics of one route; those of requests are looked up when first needed.
 struct RouteMetrics {

@@ -141,7 +141,8 @@ pub(crate) static CREATE_IF_MISSING: Parameter = Parameter {
     expects: WORDS_FOR_BOOLEANS,
     description: "Whether to make the lock if there is none of that name. `is_exclusive`, `max_writers`, \
                   `max_readers` and `ephemeral` say how, and need `create_if_missing=true`. A lock that \
-                  exists is taken as it is.",
+                  exists is taken as it is if none of them is given; otherwise its kind must be the one \
+                  that they describe, or the reply is 409 `lock_differs`.",
 };
 
 /// Whether a new lock takes one writer at most.

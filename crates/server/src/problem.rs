@@ -150,6 +150,11 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::LockExists(lock) => Self::about(ErrorCode::LockExists, &reason, lock),
             Refusal::NoSuchLock(_) => Self::new(ErrorCode::NoSuchLock, &reason),
+            Refusal::LockDiffers { lock, .. } => Self::about(ErrorCode::LockDiffers, &reason, lock),
+            Refusal::LockDeleted(_) => Self::new(ErrorCode::LockDeleted, &reason),
+            Refusal::HoldOver { token, .. } => {
+                Self::showing(ErrorCode::NotHeld, &reason, Evidence::PastToken(token))
+            }
             Refusal::Held(lock) => Self::about(ErrorCode::Held, &reason, lock),
             Refusal::WaitTimedOut { position, blockers, lock } => {
                 let evidence = Evidence::Line { position, blockers, lock };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::service::Service;
-use hyper::{HeaderMap, Method, header};
+use hyper::{HeaderMap, Method, Version, header};
 use leasehold_core::Role;
 use leasehold_engine::Engine;
 
@@ -141,16 +141,14 @@ impl Router {
     }
 
     /// The number of the route that a path takes: the first one that fits. An empty segment in the
-    /// middle is an empty name, to be refused as such; one at the end is a slash too much.
+    /// place of an id is an empty id, to be refused as such; anywhere else it is a slash too much.
     fn route(&self, path: &str) -> Option<usize> {
-        if path.len() > 1 && path.ends_with('/') {
-            return None;
-        }
         let count = 1 + path.bytes().filter(|byte| *byte == b'/').count();
         self.routes.iter().position(|route| route.segments.len() == count && route.fits(path))
     }
 
     fn offer(&self, route: Option<usize>, request: &Request) -> Result<&Offer, Problem> {
+        check_host(request)?;
         refuse_body(request.headers(), self.api.settings.max_body_bytes)?;
         match route {
             Some(at) => self.routes[at].offer(request.method()),
@@ -256,6 +254,17 @@ fn method(method: &HttpMethod) -> Method {
         HttpMethod::Patch => Method::PATCH,
         HttpMethod::Trace => Method::TRACE,
     }
+}
+
+/// HTTP/1.1 needs the header exactly once (RFC 9112, 3.2), so that all on the way mean the same host.
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let count = request.headers().get_all(header::HOST).iter().count();
+    let reason = match (count, request.version()) {
+        (0, Version::HTTP_11) => "the header `Host` is missing",
+        (0 | 1, _) => return Ok(()),
+        (_, _) => "the header `Host` is given twice",
+    };
+    Err(Problem::new(ErrorCode::InvalidHost, reason))
 }
 
 /// A body that announces itself as too long is refused before anything is looked at.

@@ -17,6 +17,8 @@ pub struct ServerSettings {
     pub commit_id: String,
     /// Longest request body, in bytes (I7).
     pub max_body_bytes: usize,
+    /// How long a caller may take to send its body.
+    pub body_timeout: Duration,
     /// Event streams that are open at once (I7).
     pub max_event_streams: usize,
     /// Longest silence on an event stream.
@@ -31,6 +33,7 @@ impl Default for ServerSettings {
             service_version: env!("CARGO_PKG_VERSION").to_owned(),
             commit_id: "unknown".to_owned(),
             max_body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(10),
             max_event_streams: 1_000,
             event_heartbeat: Duration::from_secs(15),
         }

@@ -8,7 +8,7 @@ use crate::change::Change;
 use crate::command::{Acquire, HoldKey, Mode, Want};
 use crate::id::LockId;
 use crate::line::{Purpose, Ticket, Waiter};
-use crate::lock::{Hold, Show};
+use crate::lock::{Hold, Lock, Show};
 use crate::origin::{Origin, RequestMark};
 use crate::reply::Refusal;
 use crate::table::Table;
@@ -21,7 +21,7 @@ pub(super) fn acquire(
     mark: Option<&RequestMark>,
     acquire: &Acquire,
 ) -> Result<Decision, Refusal> {
-    let created = missing(table, acquire)?;
+    let created = missing(table, now, acquire)?;
     table.limits().check_timeout(acquire.terms.timeout)?;
     let holds = acquire.holds();
     if is_replay(table, now, origin, &holds)? {
@@ -90,10 +90,11 @@ pub(super) fn acquire(
 }
 
 /// The wanted locks that have to be made first.
-fn missing<'a>(table: &Table, acquire: &'a Acquire) -> Result<Vec<&'a Want>, Refusal> {
+fn missing<'a>(table: &Table, now: Now, acquire: &'a Acquire) -> Result<Vec<&'a Want>, Refusal> {
     for want in &acquire.wants {
         if let Some(lock) = table.lock(&acquire.namespace, &want.lock_id) {
             check_open(lock, &want.lock_id)?;
+            check_kind(lock, want, now)?;
         }
     }
     let missing: Vec<&Want> = acquire
@@ -108,6 +109,17 @@ fn missing<'a>(table: &Table, acquire: &'a Acquire) -> Result<Vec<&'a Want>, Ref
         check_room(table, &acquire.namespace, &acquire.quotas, missing.len())?;
     }
     Ok(missing)
+}
+
+/// Two versions of a program that want different locks under one name must not share it silently.
+fn check_kind(lock: &Lock, want: &Want, now: Now) -> Result<(), Refusal> {
+    match want.create_if_missing {
+        Some(new) if new.must_match && new.kind != lock.kind => Err(Refusal::LockDiffers {
+            wanted: new.kind,
+            lock: as_it_stands(lock, &want.lock_id, now),
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether the process has all of it already from this very request, sent twice. Holding some of it

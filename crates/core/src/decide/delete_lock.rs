@@ -61,7 +61,7 @@ pub(super) fn delete_lock(
         next = Some(Command::DeleteLock { namespace, lock_id, force: how.force, is_begun: true });
     }
     let waiters = waiters.iter().filter_map(|ticket| table.waiter(*ticket));
-    let gone = |waiter: &Waiter| (waiter.ticket, Refusal::NoSuchLock(lock_id.clone()));
+    let gone = |waiter: &Waiter| (waiter.ticket, Refusal::LockDeleted(lock_id.clone()));
     let turned_away = waiters.map(gone).collect();
     let answer = Answer::Ready(Box::new(Reply::Lock(view)));
     Ok(Decision { turned_away, ..Decision::step(changes, answer, next) })

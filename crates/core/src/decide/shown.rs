@@ -123,8 +123,11 @@ impl Refusal {
             | Self::StaleToken { lock, .. }
             | Self::AlreadyHeld { lock, .. }
             | Self::NotHeld { lock, .. }
+            | Self::LockDiffers { lock, .. }
             | Self::NothingToRelease { lock, .. } => Some(lock),
             Self::NoSuchLock(_)
+            | Self::LockDeleted(_)
+            | Self::HoldOver { .. }
             | Self::Deadlock(_)
             | Self::AlreadyWaiting { .. }
             | Self::Superseded

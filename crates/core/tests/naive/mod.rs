@@ -330,7 +330,9 @@ impl Naive {
 
     pub(crate) fn refresh(&mut self, at: Moment, who: Who, timeout_secs: u32, own: bool) -> Seen {
         if self.at(who.space, who.name).is_none() {
-            return (Verdict::NoSuchLock, None);
+            let past = self.history(at, who.space, who.name).unwrap_or_default();
+            let had = past.iter().any(|past| (past.process, past.mode) == (who.process, who.mode));
+            return (if had { Verdict::NotHeld } else { Verdict::NoSuchLock }, None);
         }
         if timeout_secs > self.limits.max_timeout_secs {
             return (Verdict::TimeoutTooLong, None);

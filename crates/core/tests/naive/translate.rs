@@ -46,7 +46,7 @@ pub(crate) fn token_of(lock: &SeenLock, who: Who) -> u64 {
 pub(crate) fn new_lock(uid: u128, is_write_exclusive: bool) -> NewLock {
     let max_writers = is_write_exclusive.then_some(1);
     let kind = LockKind { max_writers, ..LockKind::default() };
-    NewLock { uid: LockUid(uid.to_be_bytes()), kind }
+    NewLock { uid: LockUid(uid.to_be_bytes()), kind, must_match: false }
 }
 
 pub(crate) fn acquire(who: Who, timeout_secs: u32, own: bool) -> Command {
@@ -68,6 +68,7 @@ pub(crate) fn see(outcome: &Outcome) -> Seen {
         Err(Refusal::Held(lock)) => (Verdict::Held, Some(see_lock(lock))),
         Err(Refusal::AlreadyHeld { lock, .. }) => (Verdict::AlreadyHeld, Some(see_lock(lock))),
         Err(Refusal::NotHeld { lock, .. }) => (Verdict::NotHeld, Some(see_lock(lock))),
+        Err(Refusal::HoldOver { .. }) => (Verdict::NotHeld, None),
         Err(Refusal::NothingToRelease { lock, .. }) => {
             (Verdict::NothingToRelease, Some(see_lock(lock)))
         }

@@ -191,7 +191,7 @@ impl Queue {
         }
         for waiter in &gone {
             self.take_out(waiter.number);
-            self.tell(waiter, Verdict::NoSuchLock);
+            self.tell(waiter, Verdict::LockDeleted);
         }
         self.holds.retain(|hold| hold.name != name);
         self.locks.retain(|lock| lock.name != name);

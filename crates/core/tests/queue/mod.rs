@@ -20,6 +20,7 @@ pub(crate) enum Verdict {
     Waits(Number),
     LockExists,
     NoSuchLock,
+    LockDeleted,
     Held,
     AlreadyHeld,
     AlreadyWaiting,

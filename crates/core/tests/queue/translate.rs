@@ -40,7 +40,8 @@ pub(crate) fn hold_key(process: Process, (name, mode): (Name, Mode)) -> HoldKey 
 
 pub(crate) fn new_lock(kind: Kind) -> NewLock {
     let Kind { max_readers, max_writers, is_ephemeral } = kind;
-    NewLock { uid: LockUid([7; 16]), kind: LockKind { max_readers, max_writers, is_ephemeral } }
+    let kind = LockKind { max_readers, max_writers, is_ephemeral };
+    NewLock { uid: LockUid([7; 16]), kind, must_match: false }
 }
 
 pub(crate) fn secs(timeout_secs: u32) -> TimeoutSecs {
@@ -77,7 +78,9 @@ pub(crate) fn verdict_of(answer: &Result<Reply, Refusal>) -> Verdict {
     match answer {
         Ok(_) => Verdict::Done,
         Err(Refusal::LockExists(_)) => Verdict::LockExists,
-        Err(Refusal::NoSuchLock(_)) => Verdict::NoSuchLock,
+        // This model keeps no history; the one in `naive` does.
+        Err(Refusal::NoSuchLock(_) | Refusal::HoldOver { .. }) => Verdict::NoSuchLock,
+        Err(Refusal::LockDeleted(_)) => Verdict::LockDeleted,
         Err(Refusal::Held(_)) => Verdict::Held,
         Err(Refusal::AlreadyHeld { .. }) => Verdict::AlreadyHeld,
         Err(Refusal::AlreadyWaiting { .. }) => Verdict::AlreadyWaiting,

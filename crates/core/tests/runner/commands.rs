@@ -30,7 +30,7 @@ impl Scene<'_> {
 }
 
 const ACQUIRE: &str =
-    "timeout own wait note key as create shared exclusive writers readers ephemeral";
+    "timeout own wait note key as create match shared exclusive writers readers ephemeral";
 
 const LIMITS: &str = "rate burst max-locks max-holds max-waiters";
 
@@ -69,7 +69,7 @@ fn of_lock(verb: &str, rest: &[&str], scene: &Scene<'_>) -> Result<Option<Comman
         "create" => {
             let options =
                 Options::parse(options, "as key shared exclusive writers readers ephemeral")?;
-            let new = NewLock { uid: scene.uid, kind: options.kind };
+            let new = NewLock { uid: scene.uid, kind: options.kind, must_match: false };
             let quotas = scene.quotas(options.by.as_ref())?;
             Some(Command::CreateLock { namespace, lock_id, new, quotas })
         }

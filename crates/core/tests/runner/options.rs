@@ -23,6 +23,7 @@ pub(super) struct Options {
     pub(super) token: Option<FencingToken>,
     pub(super) acknowledged: Vec<FencingToken>,
     pub(super) creates: bool,
+    pub(super) must_match: bool,
     pub(super) kind: LockKind,
     pub(super) force: bool,
     pub(super) prefix: String,
@@ -46,6 +47,7 @@ impl Options {
             token: None,
             acknowledged: Vec::new(),
             creates: false,
+            must_match: false,
             kind: LockKind::default(),
             force: false,
             prefix: String::new(),
@@ -86,6 +88,7 @@ impl Options {
             }
             "token" => self.token = FencingToken::new(words::number(value)?),
             "create" => self.creates = true,
+            "match" => self.must_match = true,
             "shared" => {}
             "exclusive" => self.kind.max_writers = Some(1),
             "writers" => self.kind.max_writers = Some(count()?),
@@ -119,7 +122,7 @@ impl Options {
     }
 
     pub(super) fn new_lock(&self, uid: LockUid) -> Option<NewLock> {
-        self.creates.then_some(NewLock { uid, kind: self.kind })
+        self.creates.then_some(NewLock { uid, kind: self.kind, must_match: self.must_match })
     }
 }
 

@@ -210,6 +210,9 @@ fn of_refusal(refusal: &Refusal) -> Vec<Fact> {
     let (code, lock) = match refusal {
         Refusal::LockExists(lock) => ("lock_exists", Some(lock)),
         Refusal::NoSuchLock(_) => ("no_such_lock", None),
+        Refusal::LockDiffers { lock, .. } => ("lock_differs", Some(lock)),
+        Refusal::LockDeleted(_) => ("lock_deleted", None),
+        Refusal::HoldOver { .. } => ("not_held", None),
         Refusal::Held(lock) => ("held", Some(lock)),
         Refusal::WaitTimedOut { lock, .. } => ("wait_timed_out", Some(lock)),
         Refusal::Deadlock(_) => ("deadlock", None),

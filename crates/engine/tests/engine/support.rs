@@ -140,6 +140,7 @@ pub(crate) fn create(lock: &str) -> Command {
         namespace: namespace(),
         lock_id: LockId::parse(lock).unwrap(),
         new: NewLock {
+            must_match: false,
             uid: LockUid([7; 16]),
             kind: LockKind { max_writers: Some(1), ..LockKind::default() },
         },

@@ -184,7 +184,10 @@ pub(super) fn problem(code: ErrorCode) -> Value {
             problem["quota"] = json!({ "name": "max_holds", "max": 500, "count": 500 });
         }
         ErrorCode::Deadlock => problem["cycle"] = cycle(),
-        ErrorCode::LockExists | ErrorCode::Held | ErrorCode::AlreadyHeld => {
+        ErrorCode::LockExists
+        | ErrorCode::LockDiffers
+        | ErrorCode::Held
+        | ErrorCode::AlreadyHeld => {
             problem["lock"] = held_lock();
         }
         ErrorCode::StaleToken | ErrorCode::NotFree => problem["lock"] = held_lock(),

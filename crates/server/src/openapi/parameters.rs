@@ -55,7 +55,7 @@ fn query_parameters(parameter: &Parameter) -> impl Iterator<Item = Documented> {
     [in_query(parameter.name, parameter.description, schema)].into_iter().chain(alias)
 }
 
-fn value_schema(parameter: &Parameter) -> ObjectBuilder {
+pub(super) fn value_schema(parameter: &Parameter) -> ObjectBuilder {
     match parameter.kind {
         Kind::WholeNumber { min, max } => {
             ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(max)

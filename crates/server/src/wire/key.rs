@@ -6,7 +6,7 @@ use leasehold_core::{ApiKey, KeyLimits, LimitsError, LimitsPatch, Rate, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::Rfc3339;
+use super::{Rfc3339, member};
 
 /// An API key; its secret is not part of it.
 #[derive(Serialize, ToSchema)]
@@ -55,25 +55,31 @@ pub(crate) struct Keys<'a> {
 pub(crate) struct KeyRequest {
     /// The namespace that it opens: up to 64 letters, digits, `-`, `_` or `.`, starting with a letter
     /// or digit. Without one, the caller's own.
+    #[serde(default, deserialize_with = "member::text")]
     #[schema(max_length = 64)]
     pub(crate) namespace: Option<String>,
     pub(crate) role: KeyRole,
     /// A note for people, up to 256 bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "member::text")]
     #[schema(max_length = 256)]
-    pub(crate) label: String,
+    pub(crate) label: Option<String>,
     /// Requests a second that are answered, 1 to 1,000,000; more are refused with 429 `rate_limited`.
+    #[serde(default, deserialize_with = "member::number")]
     #[schema(minimum = 1, maximum = 1_000_000)]
     requests_per_second: Option<u32>,
     /// Requests that may come at once. Without it, as many as in a second.
+    #[serde(default, deserialize_with = "member::number")]
     #[schema(minimum = 1, maximum = 1_000_000)]
     burst: Option<u32>,
     /// How many locks calls with the key may bring the namespace to, whoever made them; more are refused
     /// with 429 `quota_exceeded`.
+    #[serde(default, deserialize_with = "member::number")]
     max_locks: Option<u32>,
     /// The same for holds, with those that requests in line wait for.
+    #[serde(default, deserialize_with = "member::number")]
     max_holds: Option<u32>,
     /// The same for requests in line.
+    #[serde(default, deserialize_with = "member::number")]
     max_waiters: Option<u32>,
 }
 
@@ -113,7 +119,7 @@ pub(crate) struct KeyChange {
 
 /// A member that is there, `null` or not.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
-    Deserialize::deserialize(deserializer).map(Some)
+    member::number(deserializer).map(Some)
 }
 
 impl From<KeyChange> for LimitsPatch {
@@ -129,7 +135,7 @@ impl From<KeyChange> for LimitsPatch {
 }
 
 /// What a key may do. Each role may do all that the ones before it may.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum KeyRole {
     /// Look at locks.
@@ -155,6 +161,12 @@ impl<'a> From<&'a ApiKey> for Key<'a> {
             max_holds: quotas.max_holds,
             max_waiters: quotas.max_waiters,
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyRole {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        member::word(from, &[("read", Self::Read), ("write", Self::Write), ("admin", Self::Admin)])
     }
 }
 

@@ -9,13 +9,14 @@ mod history;
 mod key;
 mod lock;
 mod locks;
+mod member;
 mod mode;
 mod problem;
 mod process;
 mod text;
 mod wait;
 
-pub(crate) use acquire::{AcquireRequest, WantedLock};
+pub(crate) use acquire::{AcquireRequest, DEFAULT_TIMEOUT_SECS, WantedLock};
 pub(crate) use cluster::Cluster;
 pub(crate) use event::{EventGap, LockEvent};
 pub(crate) use grant::{GrantedLock, Grants};

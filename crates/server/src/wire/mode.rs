@@ -1,17 +1,25 @@
 //! Shared or exclusive, as a word.
 
 use leasehold_core::Mode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::member;
+
 /// How a process holds a lock, or wants to.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HoldMode {
     /// Shared with other readers, never with a writer.
     Read,
     /// Never with a reader; with as many other writers as the lock permits.
     Write,
+}
+
+impl<'de> Deserialize<'de> for HoldMode {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        member::word(from, &[("read", Self::Read), ("write", Self::Write)])
+    }
 }
 
 impl From<Mode> for HoldMode {

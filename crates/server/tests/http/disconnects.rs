@@ -49,7 +49,7 @@ fn a_client_that_hangs_up_leaves_the_line_at_once() {
                       "locks": [{"lock_id": "report", "mode": "write"}]}"#;
     for (method, target, body) in [
         ("PUT", format!("{}{wait}", hold("gone")), ""),
-        ("PUT", format!("{}{wait}", hold("gone")), "a body that nobody reads"),
+        ("PUT", hold("gone"), r#"{"wait_seconds": 15}"#),
         ("POST", "/v1/acquire".to_owned(), several),
     ] {
         let gone = in_line(&service, method, &target, body);

@@ -87,7 +87,7 @@ fn a_stream_tells_of_each_kind_of_event() {
     let waiting = service.begin("PUT", &format!("{LOCK}/write-process/ci-10?wait_seconds=20"));
     service.waits(1);
     service.call("DELETE", &format!("{LOCK}?force=true")).ok(200);
-    waiting.join().unwrap().refusal(404, "no_such_lock");
+    waiting.join().unwrap().refusal(409, "lock_deleted");
     assert_eq!(
         (next()["event"].clone(), next()["event"].clone()),
         (json!("granted"), json!("queued"))

@@ -93,7 +93,7 @@ fn an_acquire_makes_the_lock_only_if_it_is_told_to() {
 
     // A lock that exists is taken as it is.
     service.call("DELETE", &target).ok(200);
-    let query = "create_if_missing=true&max_writers=7";
+    let query = "create_if_missing=true";
     let found = service.call("PUT", &format!("{target}?{query}")).ok(200);
     assert_eq!(kind(&found), kind(&made));
     assert_eq!(found["id"], made["id"]);
@@ -193,8 +193,18 @@ fn a_broken_lock_is_shown_as_it_was_and_its_waiters_are_told() {
     service.waits(1);
     let broken = service.call("DELETE", &format!("{LOCK}?force=true")).ok(200);
     assert_eq!(broken["write_process_list"][0]["fencing_token"], token);
-    waiter.join().unwrap().refusal(404, "no_such_lock");
+    let problem = waiter.join().unwrap().refusal(409, "lock_deleted");
+    assert_eq!(problem["retryable"], true);
+    assert!(problem["detail"].as_str().unwrap().contains("deleted while you waited"), "{problem}");
     service.waits(0);
+    // The holder was told 404 and to create the lock, as if it had never held it.
+    let refresh = format!("{LOCK}/write-process/stuck/refresh");
+    let problem = service.call("PUT", &refresh).refusal(409, "not_held");
+    assert!(problem["detail"].as_str().unwrap().contains("was ended by force"), "{problem}");
+    let other = format!("{LOCK}/write-process/other/refresh");
+    service.call("PUT", &other).refusal(404, "no_such_lock");
+    let unknown = format!("{refresh}?fencing_token={}", token + 1);
+    service.call("PUT", &unknown).refusal(404, "no_such_lock");
     service.create("report", true);
     assert!(service.acquire("report", "write", "next") > token, "I3: over deletion too");
     // I5: the holder that was broken out has nothing to refresh.
@@ -219,4 +229,34 @@ fn only_an_admin_breaks_a_lock() {
         service.call_as(ADMIN_KEY, "DELETE", &format!("{target}?force=true")).ok(200);
         service.call_as(writer, "GET", &target).refusal(404, "no_such_lock");
     }
+}
+
+/// Two versions of a program that disagree about a lock shared it without a word: one counted on being the
+/// only writer, and the other let many in.
+#[test]
+fn an_acquire_that_describes_the_lock_is_not_given_another() {
+    let service = Service::start();
+    service.call("POST", &format!("{LOCK}?max_writers=3")).ok(201);
+    let target = format!("{LOCK}/write-process/p?create_if_missing=true");
+    for properties in [
+        "is_exclusive=true",
+        "max_writers=2",
+        "max_writers=3&max_readers=1",
+        "max_writers=3&ephemeral=true",
+        "is_exclusive=false",
+    ] {
+        let reply = service.call("PUT", &format!("{target}&{properties}"));
+        let problem = reply.refusal(409, "lock_differs");
+        assert_eq!(problem["retryable"], false);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("`max_writers` 3, `max_readers` none"), "{detail}");
+        assert!(detail.contains("you want one with"), "{detail}");
+        assert_eq!(problem["lock"]["max_writers"], 3);
+    }
+    let body = r#"{"process_id": "p", "locks": [{"lock_id": "report", "mode": "write",
+                   "create_if_missing": true, "max_writers": 1}]}"#;
+    service.post_as("", "/v1/acquire", body).refusal(409, "lock_differs");
+    service.call("PUT", &format!("{target}&max_writers=3&ephemeral=false")).ok(200);
+    // Without a property it is taken as it is.
+    service.call("PUT", &format!("{LOCK}/write-process/q?create_if_missing=true")).ok(200);
 }

@@ -2,14 +2,17 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "test helpers are tests too")]
 
+mod bodies;
 mod connections;
 mod conversions;
 mod disconnects;
 mod docs;
+mod edges;
 mod events;
 mod history;
 mod holds;
 mod http2;
+mod json;
 mod key_limits;
 mod key_revocation;
 mod keys;

@@ -155,10 +155,10 @@ fn i7_a_request_for_several_locks_is_checked_before_anything_is_taken() {
         (with("wait_seconds", json!(301)), "0 to 300"),
         (with("note", json!("x".repeat(257))), "`note` is 257 bytes"),
         (with("timeout", json!(5)), "unknown field `timeout`"),
-        (of_lock("mode", json!("exclusive")), "unknown variant"),
+        (of_lock("mode", json!("exclusive")), "is not `read` or `write`"),
         (of_lock("lock_id", json!("a\nb")), "`locks[0].lock_id`"),
         (of_lock("max_writers", json!(2)), "`create_if_missing`"),
-        (of_lock("max_readers", json!(0)), "nonzero"),
+        (of_lock("max_readers", json!(0)), "0 is not a whole number, 1 to"),
         (of_lock("colour", json!("red")), "unknown field `colour`"),
     ] {
         let problem = ask(&service, &body).refusal(400, "invalid_body");

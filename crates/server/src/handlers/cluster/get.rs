@@ -33,7 +33,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    Call::read(caller, &ENDPOINT, request, |_| Ok(()))?;
+    Call::read(&api, caller, &ENDPOINT, request, |_| Ok(())).await?;
     api.engine.attend().await?;
     let ReplicaState::Leading(term) = *api.engine.state() else {
         return Err(Problem::new(ErrorCode::NotReady, "this replica does not lead"));

@@ -61,15 +61,16 @@ pub(crate) static OF_ALL: Endpoint = Endpoint {
 
 async fn of_lock(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let parse = |call: &Call<'_>| Wish::parse(call, Locks::One(call.lock_id()?));
-    let wish = Call::read(caller, &OF_LOCK, request, parse)?;
+    let wish = Call::read(&api, caller, &OF_LOCK, request, parse).await?;
     follow(&api, wish).await
 }
 
 async fn of_all(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let wish = Call::read(caller, &OF_ALL, request, |call| {
+    let parse = |call: &Call<'_>| {
         let prefix = call.query.parsed(&PREFIX, |text| Some(text.to_owned()))?;
         Wish::parse(call, Locks::WithPrefix(prefix.unwrap_or_default()))
-    })?;
+    };
+    let wish = Call::read(&api, caller, &OF_ALL, request, parse).await?;
     follow(&api, wish).await
 }
 

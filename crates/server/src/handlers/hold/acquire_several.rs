@@ -10,7 +10,7 @@ use leasehold_core::{
 };
 
 use crate::auth::Caller;
-use crate::body;
+use crate::body::{self, Bounds};
 use crate::call::{Call, preferred};
 use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
@@ -19,7 +19,7 @@ use crate::handlers::mismatched;
 use crate::parameter::MAX_WAIT_SECS;
 use crate::problem::Problem;
 use crate::state::ApiState;
-use crate::wire::{AcquireRequest, Grants, WantedLock};
+use crate::wire::{AcquireRequest, DEFAULT_TIMEOUT_SECS, Grants, WantedLock};
 
 pub(crate) static ENDPOINT: Endpoint = Endpoint {
     method: HttpMethod::Post,
@@ -41,14 +41,15 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
+    let (head, body) = request.into_parts();
     let (caller, origin, detail) = {
-        let call = Call::open(caller, &ENDPOINT, &request)?;
+        let call = Call::open(caller, &ENDPOINT, &head)?;
         let (origin, detail) = (call.origin()?, call.detail());
         (call.caller, origin, detail)
     };
-    let asked: AcquireRequest = body::read(request, api.settings.max_body_bytes).await?;
+    let asked: AcquireRequest = body::read(&head, body, Bounds::of(&api)).await?;
     let terms = Terms {
-        timeout: TimeoutSecs::new(asked.timeout_seconds)
+        timeout: TimeoutSecs::new(asked.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECS))
             .ok_or_else(|| body::invalid("`timeout_seconds` must be 1 or more"))?,
         note: asked.note.as_deref().map(Note::parse).transpose().map_err(|e| named("note", &e))?,
         detail,
@@ -67,7 +68,8 @@ async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Respo
 fn parse(asked: &AcquireRequest, caller: Caller, terms: Terms) -> Result<Acquire, Problem> {
     let process_id =
         ProcessId::parse(&asked.process_id).map_err(|error| named("process_id", &error))?;
-    if asked.wait_seconds > MAX_WAIT_SECS {
+    let wait_secs = asked.wait_seconds.unwrap_or_default();
+    if wait_secs > MAX_WAIT_SECS {
         return Err(body::invalid(&format!("`wait_seconds` must be 0 to {MAX_WAIT_SECS}")));
     }
     if !(1..=MAX_WANTS).contains(&asked.locks.len()) {
@@ -85,7 +87,7 @@ fn parse(asked: &AcquireRequest, caller: Caller, terms: Terms) -> Result<Acquire
         let name = again.lock_id.as_str();
         return Err(body::invalid(&format!("`locks` names {name:?} twice; name each lock once")));
     }
-    let wait = Duration::from_secs(asked.wait_seconds.into());
+    let wait = Duration::from_secs(wait_secs.into());
     let Caller { namespace, quotas, .. } = caller;
     Ok(Acquire { namespace, process_id, wants, terms, wait, quotas })
 }
@@ -95,7 +97,7 @@ fn want(at: usize, asked: &WantedLock) -> Result<Want, Problem> {
         .map_err(|error| named(&format!("locks[{at}].lock_id"), &error))?;
     let create_if_missing = asked
         .kind()
-        .if_missing(asked.create_if_missing)
+        .if_missing(asked.create_if_missing.unwrap_or_default())
         .map_err(|error| body::invalid(&format!("in `locks[{at}]`, {error}")))?;
     Ok(Want { lock_id, mode: asked.mode.into(), create_if_missing })
 }

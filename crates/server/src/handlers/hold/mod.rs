@@ -19,6 +19,8 @@ macro_rules! acquire_refusals {
             ErrorCode::QuotaExceeded,
             ErrorCode::TokensExhausted,
             ErrorCode::LockBeingDeleted,
+            ErrorCode::LockDeleted,
+            ErrorCode::LockDiffers,
             ErrorCode::RequestOver,
             ErrorCode::IdempotencyKeyReused,
         ]
@@ -60,7 +62,8 @@ async fn answer(
     request: Request,
     parse: impl FnOnce(&Call<'_>) -> Result<(Command, Detail), Problem>,
 ) -> Result<Response, Problem> {
-    let (origin, (command, detail)) = Call::read_from(caller, endpoint, request, parse)?;
+    let (origin, (command, detail)) =
+        Call::read_from(&api, caller, endpoint, request, parse).await?;
     match api.engine.submit_from(origin, command).await? {
         Reply::Lock(lock) => Ok(preferred(&Lock::from(&lock), detail)),
         other => Err(mismatched(&other)),
@@ -76,7 +79,8 @@ async fn answer_with_grant(
     parse: impl FnOnce(&Call<'_>) -> Result<(Command, Detail), Problem>,
 ) -> Result<Response, Problem> {
     let arrived = api.engine.mono();
-    let (origin, (command, detail)) = Call::read_from(caller, endpoint, request, parse)?;
+    let (origin, (command, detail)) =
+        Call::read_from(&api, caller, endpoint, request, parse).await?;
     match api.engine.submit_from(origin, command).await? {
         Reply::Granted(grants) => match grants.as_slice() {
             [grant] => {

@@ -30,7 +30,8 @@ const WRITE_ENDPOINT: Endpoint = Endpoint {
     operation: "refresh_write",
     summary: "Refresh a write hold",
     description: "Starts the hold's timeout anew, with the length given here. What has expired or \
-                  was released is never acquired again this way: the reply is 409 `not_held`.",
+                  was released is never acquired again this way: the reply is 409 `not_held`, \
+                  also if the lock is gone and its history knows the hold.",
     parameters: &[&TIMEOUT_SECONDS, &FENCING_TOKEN],
     headers: &[Header::Prefer, Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Lock),

@@ -39,6 +39,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
         ErrorCode::TokensExhausted,
         ErrorCode::AlreadyHeld,
         ErrorCode::LockBeingDeleted,
+        ErrorCode::LockDeleted,
         ErrorCode::RequestOver,
         ErrorCode::IdempotencyKeyReused,
     ],

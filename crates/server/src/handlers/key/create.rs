@@ -5,7 +5,7 @@ use leasehold_core::{Command, Namespace, Refusal, Reply, Role};
 use leasehold_engine::{Clock, SystemClock};
 
 use crate::auth::Caller;
-use crate::body;
+use crate::body::{self, Bounds};
 use crate::call::Call;
 use crate::credentials::{self, NewKeyError};
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
@@ -41,17 +41,18 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
     let (caller, origin) = {
-        let call = Call::open(caller, &ENDPOINT, &request)?;
+        let call = Call::open(caller, &ENDPOINT, &head)?;
         let origin = call.origin()?;
         (call.caller, origin)
     };
-    let asked: KeyRequest = body::read(request, api.settings.max_body_bytes).await?;
+    let asked: KeyRequest = body::read(&head, body, Bounds::of(&api)).await?;
     let role = asked.role.into();
     let namespace = namespace(&caller, asked.namespace.as_deref())?;
     let limits = asked.limits().map_err(Refusal::from)?;
     let now = SystemClock.now().wall;
-    let made = credentials::generate(namespace, role, asked.label, now, limits)
+    let made = credentials::generate(namespace, role, asked.label.unwrap_or_default(), now, limits)
         .map_err(|error| refuse(&error))?;
     match api.engine.submit_from(origin, Command::CreateKey(made.key)).await? {
         Reply::Key(key) => {

@@ -5,7 +5,7 @@ use leasehold_core::{Command, KeyId, Reply, Role};
 
 use super::managed_namespace;
 use crate::auth::Caller;
-use crate::body;
+use crate::body::{self, Bounds};
 use crate::call::Call;
 use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
@@ -40,12 +40,13 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
     let (origin, key_id, namespace) = {
-        let call = Call::open(caller, &ENDPOINT, &request)?;
+        let call = Call::open(caller, &ENDPOINT, &head)?;
         let key_id = call.path_id("{key_id}", KeyId::parse)?;
         (call.origin()?, key_id, managed_namespace(&call.caller))
     };
-    let change: KeyChange = body::read(request, api.settings.max_body_bytes).await?;
+    let change: KeyChange = body::read(&head, body, Bounds::of(&api)).await?;
     let command = Command::LimitKey { key_id, namespace, patch: change.into() };
     match api.engine.submit_from(origin, command).await? {
         Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),

@@ -31,8 +31,8 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let namespace =
-        Call::read(caller, &ENDPOINT, request, |call| Ok(managed_namespace(&call.caller)))?;
+    let parse = |call: &Call<'_>| Ok(managed_namespace(&call.caller));
+    let namespace = Call::read(&api, caller, &ENDPOINT, request, parse).await?;
     match api.engine.submit(Command::ListKeys { namespace }).await? {
         Reply::Keys(keys) => {
             let body = Keys { keys: keys.iter().map(Key::from).collect() };

@@ -35,7 +35,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let (origin, command) = Call::read_from(caller, &ENDPOINT, request, parse)?;
+    let (origin, command) = Call::read_from(&api, caller, &ENDPOINT, request, parse).await?;
     match api.engine.submit_from(origin, command).await? {
         Reply::Key(key) => Ok(reply::json(StatusCode::OK, &Key::from(&key))),
         other => Err(mismatched(&other)),

@@ -19,7 +19,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Delete a lock",
     description: "Removes a lock that nobody holds or waits for, and shows it as it was. With \
                   `force=true`, which needs the role `admin`, it breaks the lock: its holders lose \
-                  their holds, and its waiters are told 404 `no_such_lock`. Its history stays. The fencing tokens of a \
+                  their holds, and its waiters are told 409 `lock_deleted`. Its history stays. The fencing tokens of a \
                   lock that is made anew under the name are higher all the same.",
     parameters: &[&FORCE],
     headers: &[Header::IdempotencyKey],

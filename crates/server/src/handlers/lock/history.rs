@@ -38,7 +38,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let (command, lock_id) = Call::read(caller, &ENDPOINT, request, parse)?;
+    let (command, lock_id) = Call::read(&api, caller, &ENDPOINT, request, parse).await?;
     match api.engine.submit(command).await? {
         Reply::History { past, next } => {
             Ok(reply::json(StatusCode::OK, &History::new(&lock_id, &past, next)))

@@ -35,7 +35,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let command = Call::read(caller, &ENDPOINT, request, parse)?;
+    let command = Call::read(&api, caller, &ENDPOINT, request, parse).await?;
     match api.engine.submit(command).await? {
         Reply::Locks { locks, next } => {
             Ok(reply::json(StatusCode::OK, &Locks::new(&locks, next.as_ref())))

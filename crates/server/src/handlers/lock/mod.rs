@@ -27,7 +27,7 @@ async fn answer(
     parse: impl FnOnce(&Call<'_>) -> Result<Command, Problem>,
 ) -> Result<Response, Problem> {
     let (status, _) = endpoint.success;
-    let (origin, command) = Call::read_from(caller, endpoint, request, parse)?;
+    let (origin, command) = Call::read_from(&api, caller, endpoint, request, parse).await?;
     match api.engine.submit_from(origin, command).await? {
         Reply::Lock(lock) => Ok(reply::json(status, &Lock::from(&lock))),
         other => Err(mismatched(&other)),

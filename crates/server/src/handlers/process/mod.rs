@@ -27,7 +27,8 @@ async fn answer(
     request: Request,
     parse: impl FnOnce(&Call<'_>) -> Result<(Command, ProcessId), Problem>,
 ) -> Result<Response, Problem> {
-    let (origin, (command, process_id)) = Call::read_from(caller, endpoint, request, parse)?;
+    let (origin, (command, process_id)) =
+        Call::read_from(&api, caller, endpoint, request, parse).await?;
     match api.engine.submit_from(origin, command).await? {
         Reply::Process { holds, lost } => {
             Ok(reply::json(StatusCode::OK, &ProcessHolds::new(&process_id, &holds, &lost)))

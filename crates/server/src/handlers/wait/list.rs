@@ -31,8 +31,8 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let namespace =
-        Call::read(caller, &ENDPOINT, request, |call| Ok(call.caller.namespace.clone()))?;
+    let parse = |call: &Call<'_>| Ok(call.caller.namespace.clone());
+    let namespace = Call::read(&api, caller, &ENDPOINT, request, parse).await?;
     match api.engine.submit(Command::GetWaits { namespace }).await? {
         Reply::Waits(waits) => Ok(reply::json(StatusCode::OK, &Waits::from(waits.as_slice()))),
         other => Err(mismatched(&other)),
