@@ -12,7 +12,7 @@ use leasehold_engine::Engine;
 
 use crate::admission::{Admission, Admitted};
 use crate::auth;
-use crate::cluster::{Cluster, ELECTION_PATH, GREETING_PATH, Place};
+use crate::cluster::{Cluster, ELECTION_PATH, GREETING_PATH, PROOF_PATH, Place};
 use crate::endpoint::{Endpoint, HttpMethod};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Answer, Answering, Handler, KeyedAnswer, Request, Response};
@@ -64,11 +64,12 @@ static PROBES: [&Endpoint; 3] =
     [&service::livez::ENDPOINT, &service::readyz::ENDPOINT, &service::metrics::ENDPOINT];
 
 /// What there is beside the documented calls.
-static UNLISTED: [(HttpMethod, &str, Answer); 5] = [
+static UNLISTED: [(HttpMethod, &str, Answer); 6] = [
     (HttpMethod::Get, "/", docs::page::lead_here),
     (HttpMethod::Get, "/docs", docs::page::lead_here),
     (HttpMethod::Get, docs::asset::PATH, docs::asset::answer),
     (HttpMethod::Post, GREETING_PATH, cluster::greeting::answer),
+    (HttpMethod::Post, PROOF_PATH, cluster::proof::answer),
     (HttpMethod::Post, ELECTION_PATH, cluster::election::answer),
 ];
 

@@ -34,7 +34,7 @@ pub(super) async fn leading(
         address: address.to_owned(),
         lease: lease_of_service.max(Duration::from_secs(LEASE_SECS)),
         // Nobody is let in by it, as nobody listens.
-        link_token: "none".to_owned(),
+        link_token: "none".to_owned().into(),
     };
     let mut store = store::open(settings, candidate).await?;
     let epoch = claim(&mut *store, lease_of_service + GRACE).await?;

@@ -53,7 +53,7 @@ impl Cluster {
             .authority(address.as_str())
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
             .build();
-        let token = HeaderValue::try_from(leader.link_token.as_str());
+        let token = HeaderValue::try_from(leader.link_token.expose());
         let (Ok(uri), Ok(token)) = (uri, token) else {
             let reason =
                 format!("the leader is known by an address that is not valid: {address:?}");

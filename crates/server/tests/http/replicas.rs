@@ -1,5 +1,6 @@
 //! What replicas know of each other.
 
+use std::net::TcpListener;
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
@@ -126,4 +127,33 @@ fn a_follower_that_stops_answers_what_it_forwarded_and_ends_streams() {
     while stream.block().is_some() {}
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     leader.waits(0);
+}
+
+/// Any address in a greeting became a member. A leader that stopped called 35 forged ones one by one, a second
+/// each. The token that a greeting needs stood in the log.
+#[test]
+fn a_greeting_lists_only_a_replica_that_proves_its_address() {
+    let leader = replica(&MoodyStore::new(Mood::Works), "leader").ready();
+    // Takes connections and never answers, as a forged address does at worst.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    // Answers everything, and has not read the store.
+    let stranger = Service::start();
+    let stranger = stranger.address.to_string();
+    let began = Instant::now();
+    for address in [&silent, &stranger] {
+        let greeting = [
+            ("x-leasehold-link", "leader"),
+            ("x-leasehold-member", address),
+            ("x-leasehold-member-link", "theirs"),
+        ];
+        let reply = leader.call_with("POST", "/internal/greeting", &greeting);
+        let problem = reply.refusal(403, "forbidden");
+        assert!(problem["detail"].as_str().unwrap().contains("prove"), "{problem}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(members(&leader), Vec::<String>::new());
+    leader
+        .call_with("POST", "/internal/proof", &[("x-leasehold-link", "guessed")])
+        .refusal(403, "forbidden");
 }
