@@ -147,9 +147,8 @@ fn not_let_in(api: &Api, reason: &str) -> Problem {
         ReplicaState::Leading(_) | ReplicaState::Draining => {
             Problem::new(ErrorCode::Unauthorized, reason)
         }
-        ReplicaState::Following(leader) => {
-            let reason = format!("the replica at {} leads", leader.address);
-            Problem::new(ErrorCode::NotReady, &reason)
+        ReplicaState::Following(_) => {
+            Problem::new(ErrorCode::NotReady, "another replica leads, which knows the API keys")
         }
         ReplicaState::Standby => {
             Problem::new(ErrorCode::NotReady, "the API keys are not loaded yet: nobody leads here")

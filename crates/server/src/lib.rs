@@ -39,4 +39,4 @@ pub use error_code::{ErrorCode, Retry};
 pub use metrics::{MetricsError, MetricsHandle, install_metrics, log_lines_dropped};
 pub use openapi::openapi;
 pub use router::{Router, api_router, probe_router};
-pub use settings::ServerSettings;
+pub use settings::{MetricsAccess, ServerSettings};

@@ -73,14 +73,17 @@ static UNLISTED: [(HttpMethod, &str, Answer); 6] = [
     (HttpMethod::Post, ELECTION_PATH, cluster::election::answer),
 ];
 
-/// The whole service: the API, its documentation and the probes.
+/// The whole service: the API, its documentation, and the probes if they have no address of their own.
 pub fn api_router(
     engine: Engine,
     settings: ServerSettings,
     metrics: MetricsHandle,
     cluster: Option<Arc<Cluster>>,
 ) -> Router {
-    Router::new(Api::new(engine, settings, metrics, cluster), &ENDPOINTS, &UNLISTED)
+    let is_probe = |call: &&Endpoint| PROBES.iter().any(|probe| probe.path == call.path);
+    let calls = ENDPOINTS.into_iter().filter(|call| !(settings.probes_elsewhere && is_probe(call)));
+    let calls: Vec<_> = calls.collect();
+    Router::new(Api::new(engine, settings, metrics, cluster), &calls, &UNLISTED)
 }
 
 /// The probes alone, for an address of their own.

@@ -4,6 +4,7 @@ mod error;
 mod file;
 mod flags;
 mod layers;
+mod metrics_access;
 mod print;
 mod store;
 mod table;

@@ -157,3 +157,27 @@ fn a_greeting_lists_only_a_replica_that_proves_its_address() {
         .call_with("POST", "/internal/proof", &[("x-leasehold-link", "guessed")])
         .refusal(403, "forbidden");
 }
+
+/// Any key, and for some refusals no key at all, told where the replicas listen.
+#[test]
+fn addresses_of_replicas_are_for_the_operator() {
+    let store = MoodyStore::new(Mood::Works);
+    let leader = replica(&store, "leader").ready();
+    let follower = replica(&store, "follower").following();
+    let began = Instant::now();
+    while members(&leader).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(2), "the follower is not listed");
+        sleep(Duration::from_millis(10));
+    }
+    let body = r#"{"namespace": "tenant", "role": "admin"}"#;
+    let made = leader.post_as(ADMIN_KEY, "/v1/keys", body).ok(201);
+    let cluster = leader.call_as(made["key"].as_str().unwrap(), "GET", "/v1/cluster").ok(200);
+    assert!(cluster["leader"]["epoch"].is_u64(), "{cluster}");
+    assert_eq!(cluster["leader"]["address"], Value::Null);
+    assert_eq!(cluster["members"][0]["address"], Value::Null);
+    assert!(cluster["members"][0]["silent_for_ms"].is_u64(), "{cluster}");
+    let address = leader.address.to_string();
+    drop(leader);
+    let reply = follower.call("GET", LOCK);
+    assert!(reply.status >= 400 && !reply.text().contains(&address), "{}", reply.text());
+}
