@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use hyper::{HeaderMap, header};
-use leasehold_core::{KeyHash, KeyId, Namespace, Quotas, Role};
+use leasehold_core::{KeyHash, KeyId, KeyLimits, Namespace, Role};
 use leasehold_engine::{Bucket, ReplicaState, Tally, ValidKey};
 use subtle::ConstantTimeEq;
 
@@ -28,8 +28,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// The key's public name, for history; `None` where keys are not asked for.
     pub(crate) key_id: Option<KeyId>,
-    /// How far the caller may fill the namespace.
-    pub(crate) quotas: Quotas,
+    /// What bounds its key.
+    pub(crate) limits: KeyLimits,
 }
 
 impl Caller {
@@ -81,7 +81,7 @@ fn identify(
         namespace: Namespace::default(),
         role: Role::Admin,
         key_id,
-        quotas: Quotas::default(),
+        limits: KeyLimits::default(),
     };
     if api.settings.dev {
         return Ok((operator(None), None));
@@ -107,7 +107,7 @@ fn identify(
                 namespace: key.namespace.clone(),
                 role: key.role,
                 key_id: Some(key.key_id.clone()),
-                quotas: key.limits.quotas,
+                limits: key.limits,
             };
             Ok((caller, bucket.clone()))
         }
