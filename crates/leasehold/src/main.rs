@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod key;
 mod log;
+mod printable;
 mod serve;
 mod signals;
 mod store;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
     let code = match run(verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::write(&format!("leasehold: {error}\n"));
+            log::write(&printable::printable(&format!("leasehold: {error}\n")));
             ExitCode::FAILURE
         }
     };

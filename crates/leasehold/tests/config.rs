@@ -91,12 +91,15 @@ fn a_key_is_no_flag_and_never_empty_and_never_repeated_in_an_error() {
 }
 
 #[test]
-fn a_short_key_is_warned_about() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Launch::new(dir.path()).env("LEASEHOLD_API_KEY", "hunter2").start();
-    let stderr = server.terminate().stderr;
-    assert!(stderr.contains("WARN") && stderr.contains("shorter than 16"), "{stderr}");
-    assert!(!stderr.contains("hunter2"), "{stderr}");
+/// It was only warned about, in a log that nobody reads before the key is guessed.
+fn a_key_that_can_be_guessed_is_refused_with_words_that_help() {
+    for key in ["hunter2", "15-characters-1"] {
+        let dir = tempfile::tempdir().unwrap();
+        let ended = Launch::new(dir.path()).env("LEASEHOLD_API_KEY", key).start_in_vain();
+        let words = ["`api-key`", "environment LEASEHOLD_API_KEY", "at least 16", "openssl rand"];
+        assert_refused(&ended, &words);
+        assert!(!ended.stderr.contains(key), "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Who calls, and what they may do. A presented key is hashed at once and its text forgotten.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use hyper::{HeaderMap, header};
@@ -8,8 +9,10 @@ use leasehold_core::{KeyHash, KeyId, KeyLimits, Namespace, Role};
 use leasehold_engine::{Bucket, ReplicaState, Tally, ValidKey};
 use subtle::ConstantTimeEq;
 
+use crate::cluster::Cluster;
 use crate::credentials;
 use crate::error_code::ErrorCode;
+use crate::exchange::Request;
 use crate::problem::Problem;
 use crate::query;
 use crate::rate;
@@ -59,12 +62,27 @@ impl Caller {
 pub(crate) fn admit(
     api: &Api,
     needed: Role,
-    headers: &HeaderMap,
-    query: Option<&str>,
+    request: &Request,
+    source: Option<IpAddr>,
 ) -> (Result<Caller, Problem>, Option<Tally>) {
-    let (caller, bucket) = match identify(api, headers, query) {
+    let (headers, query) = (request.headers(), request.uri().query());
+    let source = source.map(|peer| match &api.cluster {
+        Some(_) => Cluster::source(headers, peer),
+        // Nobody has checked a link token.
+        None => peer,
+    });
+    let throttled = source.is_some_and(|source| api.failed_keys.is_throttled(source));
+    let (caller, bucket) = match identify(api, headers, query, throttled) {
         Ok(identified) => identified,
-        Err(problem) => return (Err(problem), None),
+        Err(problem) => {
+            let has_failed = problem.code == ErrorCode::Unauthorized;
+            if let Some(source) =
+                source.filter(|_| has_failed && presented(headers, query).is_some())
+            {
+                api.failed_keys.note(source);
+            }
+            return (Err(problem), None);
+        }
     };
     let tally = bucket.as_deref().map(Bucket::take);
     let admitted = tally.map_or(Ok(()), rate::check).and_then(|()| caller.must_have(needed));
@@ -76,6 +94,7 @@ fn identify(
     api: &Api,
     headers: &HeaderMap,
     query: Option<&str>,
+    throttled: bool,
 ) -> Result<(Caller, Option<Arc<Bucket>>), Problem> {
     let operator = |key_id| Caller {
         namespace: Namespace::default(),
@@ -111,6 +130,10 @@ fn identify(
             };
             Ok((caller, bucket.clone()))
         }
+        Some(_) | None if throttled => {
+            let reason = "too many keys that are not valid came from your address";
+            Err(Problem::new(ErrorCode::TooManyFailedKeys, reason))
+        }
         Some(_) | None if is_configured => Ok((operator(Some(KEY_OF_SETTINGS.clone())), None)),
         Some(_) | None => Err(not_let_in(api, "the API key that was sent is not valid")),
     }
@@ -124,7 +147,7 @@ pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: Option<&str>) -
         return false;
     }
     let stands_by = matches!(*api.engine.state(), ReplicaState::Standby);
-    stands_by || identify(api, headers, query).is_err()
+    stands_by || identify(api, headers, query, false).is_err()
 }
 
 fn presented<'r>(headers: &'r HeaderMap, query: Option<&'r str>) -> Option<Cow<'r, str>> {

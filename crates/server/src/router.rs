@@ -196,7 +196,7 @@ impl Router {
                 answering.into()
             }
             Ok(None | Some((_, Place::Here))) => {
-                Admitted::by_key(Arc::clone(&self.api), needed, answer, request)
+                Admitted::by_key(Arc::clone(&self.api), needed, answer, request, self.caller)
             }
             Err(problem) => problem.into(),
         }
@@ -204,12 +204,12 @@ impl Router {
 
     /// Has it answered by keys that are up to date, or turn out to be before anything is done.
     fn admit_on_demand(&self, needed: Role, answer: KeyedAnswer, request: Request) -> Admission {
-        let api = Arc::clone(&self.api);
+        let (api, source) = (Arc::clone(&self.api), self.caller);
         let must_attend = auth::must_attend(&api, request.headers(), request.uri().query());
         Admission::Pending(Box::pin(async move {
             let attended = if must_attend { api.engine.attend().await } else { Ok(()) };
             match attended {
-                Ok(()) => Admitted::by_key(api.pinned(), needed, answer, request),
+                Ok(()) => Admitted::by_key(api.pinned(), needed, answer, request, source),
                 Err(failure) => Problem::from(failure).into(),
             }
         }))

@@ -15,10 +15,9 @@ pub(crate) use flags::{Flags, StoreFlags};
 pub(crate) use layers::{Given, Origin};
 pub(crate) use store::StoreChoice;
 pub(crate) use table::Settings;
-pub(crate) use value::{Leadership, LogFormat, LogLevel};
+pub(crate) use value::{FilePath, Leadership, LogFormat, LogLevel};
 
 use layers::Layers;
-use value::GOOD_KEY_BYTES;
 
 impl Settings {
     /// Reads and checks what flags, environment and file give.
@@ -122,14 +121,7 @@ impl Settings {
 
     /// What is allowed but probably not meant.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let short = self.api_key.value.is_some_and(|key| key.is_short);
         let idle = self.dev.value && self.api_key.value.is_some();
-        let short = short.then(|| {
-            format!(
-                "the API key ({}) is shorter than {GOOD_KEY_BYTES} characters and can be guessed",
-                self.api_key.origin
-            )
-        });
         let idle = idle.then(|| {
             format!("--dev serves without keys: the API key ({}) is not used", self.api_key.origin)
         });
@@ -152,6 +144,6 @@ impl Settings {
                 self.max_waiters.origin, self.max_connections.origin
             )
         });
-        short.into_iter().chain(idle).chain(unused).chain(crowded).collect()
+        idle.into_iter().chain(unused).chain(crowded).collect()
     }
 }

@@ -110,6 +110,8 @@ settings! {
     dev: bool = false,
     /// An admin key of the namespace `default`
     api_key: Option<AdminKey> = UNSET,
+    /// Where the first key goes, in a new file for its owner alone; without it, to standard output
+    first_key_file: Option<FilePath> = UNSET,
     /// What becomes of live holds after a restart: extend starts their timeouts anew
     recovery: Recovery = "extend",
     /// How log lines look

@@ -48,6 +48,11 @@ pub(crate) enum ServeError {
          LEASEHOLD_API_KEY set to a key of your own, and revoke it (its label is `first start`)"
     )]
     FirstKeyNotShown(io::Error),
+    #[error(
+        "cannot make the file {path} for the first API key (`first-key-file`): {error}; name a file that does \
+         not exist, in a directory that this service can write to"
+    )]
+    FirstKeyFile { path: String, error: io::Error },
     #[error("the listener failed: {0}")]
     Listener(io::Error),
     #[error("the listener broke off: {0}")]

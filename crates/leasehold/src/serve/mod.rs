@@ -4,6 +4,7 @@ mod bind;
 mod descriptors;
 mod error;
 mod first_key;
+mod key_file;
 mod print;
 mod ready;
 mod replica;

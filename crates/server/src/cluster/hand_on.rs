@@ -14,13 +14,11 @@ use leasehold_engine::{Engine, ReplicaState};
 use leasehold_store::Leader;
 use tokio::time::sleep;
 
-use super::{Cluster, ForwardedStream, X_LINK_TOKEN};
+use super::{Cluster, ForwardedStream, X_FORWARDED_FOR, X_LINK_TOKEN};
 use crate::error_code::ErrorCode;
 use crate::exchange::{ReplyBody, Request, Response};
 use crate::problem::Problem;
 use crate::request_id::X_REQUEST_ID;
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What is between two neighbours on the way, and not for the next one (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] =

@@ -15,6 +15,7 @@ mod keep_in_touch;
 mod members;
 mod proof;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +42,9 @@ use members::Members;
 
 /// What a replica shows when it hands a request on: the link token of the one that it calls.
 const X_LINK_TOKEN: HeaderName = HeaderName::from_static("x-leasehold-link");
+
+/// The clients of a request that was forwarded, the last one named by the replica that did.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -115,6 +119,19 @@ impl Cluster {
                 Err(Problem::new(ErrorCode::NotReady, reason))
             }
         }
+    }
+
+    /// Where a request came from that was let in here: if another replica forwarded it, from the client
+    /// that this replica named last; otherwise from the peer. Only replicas know the link token
+    /// ([`Cluster::place`]), so nobody else can name a client.
+    pub(crate) fn source(headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        if !headers.contains_key(X_LINK_TOKEN) {
+            return peer;
+        }
+        let last = headers.get_all(X_FORWARDED_FOR).iter().next_back();
+        let last =
+            last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+        last.unwrap_or(peer)
     }
 
     fn is_ours(&self, token: &HeaderValue) -> bool {
