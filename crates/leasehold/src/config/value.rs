@@ -164,6 +164,11 @@ impl Value for bool {
 pub(crate) struct Whole<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
+    /// The allowed number that is nearest to this one.
+    pub(crate) fn nearest(number: u32) -> Self {
+        Self(number.clamp(MIN, MAX))
+    }
+
     pub(crate) fn get(self) -> u32 {
         self.0
     }

@@ -16,6 +16,10 @@ pub(crate) enum ServeError {
     NoLog(io::Error),
     #[error("cannot start the threads that serve requests: {0}")]
     NoRuntime(io::Error),
+    #[error(
+        "the clock of this machine is beyond the year 9999, which no HTTP date can tell: set it, then start again"
+    )]
+    ClockBeyond9999,
     #[error("cannot listen for signals: {0}")]
     NoSignals(io::Error),
     #[error(

@@ -78,6 +78,9 @@ impl Served {
 }
 
 async fn start(settings: &Settings) -> Result<(), ServeError> {
+    if listen::clock_is_beyond_http_dates() {
+        return Err(ServeError::ClockBeyond9999);
+    }
     let signals = Signals::listen().map_err(ServeError::NoSignals)?;
     let listener = bind::bind("listen", &settings.listen, settings.listen.value).await?;
     let probes = &settings.probes_listen;

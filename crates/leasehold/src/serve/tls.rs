@@ -23,14 +23,25 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// TLS as it is from moment to moment; `None` if it is not on.
 pub(super) fn start(settings: &Settings) -> Result<Option<watch::Receiver<Tls>>, ServeError> {
-    let Some(files) = settings::tls(settings) else { return Ok(None) };
+    let hangups = signals::hangups().map_err(ServeError::NoHangups)?;
+    let Some(files) = settings::tls(settings) else {
+        tokio::spawn(look_at_nothing(hangups));
+        return Ok(None);
+    };
     let tls = files.load()?;
     warn_of_open_key(&files);
-    let hangups = signals::hangups().map_err(ServeError::NoHangups)?;
     put_to_use(&tls);
     let (current, receiver) = watch::channel(tls);
     tokio::spawn(keep_fresh(Arc::new(files), current, hangups));
     Ok(Some(receiver))
+}
+
+/// SIGHUP asks to look at files again. Without TLS there are none, but it must not end the process, as it does
+/// where no process waits for it.
+async fn look_at_nothing(mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        info!("SIGHUP: there are no files to look at again");
+    }
 }
 
 /// Others on the machine could speak for the service with a key that they can read.
