@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod key;
+mod late_store;
 mod log;
 mod printable;
 mod serve;

@@ -11,6 +11,8 @@ mod keys;
 #[cfg(test)]
 mod kill9;
 #[cfg(test)]
+mod late_store;
+#[cfg(test)]
 mod link;
 #[cfg(test)]
 mod logs;

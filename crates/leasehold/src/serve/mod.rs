@@ -30,7 +30,7 @@ pub(crate) use error::ServeError;
 
 use crate::config::Settings;
 use crate::signals::Signals;
-use crate::{log, store};
+use crate::{late_store, log};
 
 /// Runs the service until a signal ends it.
 ///
@@ -94,7 +94,7 @@ async fn start(settings: &Settings) -> Result<(), ServeError> {
     upkeep::start(metrics.clone());
     let tls = tls::start(settings)?;
     let candidate = replica::candidate(settings, address)?;
-    let store = store::open(settings, candidate.clone()).await?;
+    let store = late_store::open(settings, candidate.clone()).await?;
     let engine = Engine::start(store, Arc::new(SystemClock), settings::engine(settings))
         .map_err(ServeError::NoCommitLoop)?;
     // Probes answer for as long as the process lives, so that they can tell of the stop as well.
