@@ -49,7 +49,7 @@ REFUSED = {
 def render(chart, values):
     files = chart.render(values, name="try", namespace="locks")
     notes = files.pop("leasehold/templates/NOTES.txt")
-    assert "300 seconds" in notes and "<no value>" not in notes
+    assert "300 seconds" in notes and "/internal/" in notes and "<no value>" not in notes
     manifests = {}
     for text in files.values():
         for manifest in filter(None, yaml.safe_load_all(text)):

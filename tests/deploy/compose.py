@@ -134,10 +134,10 @@ class Machine:
         for process in self.processes.values():
             process.wait()
 
-    def call(self, method, path, name="proxy", seconds=40):
+    def call(self, method, path, name="proxy", seconds=40, headers=None):
         connection = http.client.HTTPConnection(self.addresses[name], 8000, timeout=seconds)
         try:
-            connection.request(method, path, headers={"x-api-key": KEY})
+            connection.request(method, path, headers={"x-api-key": KEY, **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.getheader("content-type"), answer.read()
         finally:
@@ -206,6 +206,13 @@ def events(machine):
 def hides(machine):
     for path in ("/metrics", "/livez", "/readyz"):
         assert machine.call("GET", path)[0] == 404, f"{path} is open to the world"
+    for path in ("/internal/greeting", "/internal/proof", "/internal/election"):
+        status, _, body = machine.call("POST", path)
+        assert status == 404 and b"request_id" not in body, f"{path} reaches a replica: {status} {body!r}"
+    # A replica refuses a call with a link token that is not its own: through the proxy it must not see one.
+    for _ in range(6):
+        status, _, body = machine.call("GET", LOCK, headers={"x-leasehold-link": "forged"})
+        assert status == 200, f"the proxy passes the link header on: {status} {body!r}"
     machine.call("GET", "/v1/distributed_lock?key=lh-secret-in-the-query")
     log = (machine.directory / "proxy.log").read_text()
     assert "/v1/distributed_lock" in log and "lh-secret-in-the-query" not in log, "the proxy logs queries"

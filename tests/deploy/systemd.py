@@ -104,6 +104,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         verify(directory)
+        assert setting("StartLimitIntervalSec") == ["0"], "systemd gives up on a service whose engine is away for long"
         exposure()
         calls, families = used(pathlib.Path(sys.argv[1]).resolve(), directory)
         assert len(calls) > 30 and families, "the trace is empty"

@@ -23,6 +23,11 @@ pub enum IdError {
     /// The name has a control character (Unicode category Cc).
     #[error("contains the control character U+{0:04X}; control characters are not allowed")]
     ControlCharacter(u32),
+    /// The name has a character that hides, reorders or breaks the text around it ([`is_hidden`]).
+    #[error(
+        "contains the character U+{0:04X}; characters that hide, reorder or break text are not allowed"
+    )]
+    HiddenCharacter(u32),
     /// The name is `.` or `..`, which clients and proxies rewrite in a path.
     #[error("is `.` or `..`, which clients and proxies rewrite in a path; choose another name")]
     DotSegment,
@@ -34,6 +39,23 @@ pub enum IdError {
         "must be 1 to {MAX_NAMESPACE_BYTES} letters, digits, `-`, `_` or `.`, starting with a letter or digit"
     )]
     NotASlug,
+}
+
+/// Whether a character makes a text look like another one: it changes the direction of writing, has no
+/// width, or begins a line. Two names that look the same are then not, and a log line can lie.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn refuse_hidden(text: &str) -> Result<(), IdError> {
+    match text.chars().find(|c| is_hidden(*c)) {
+        Some(hidden) => Err(IdError::HiddenCharacter(u32::from(hidden))),
+        None => Ok(()),
+    }
 }
 
 fn check_id(text: &str) -> Result<(), IdError> {
@@ -74,6 +96,16 @@ macro_rules! name {
             /// # Errors
             /// [`IdError`] says what is wrong with it.
             pub fn parse(text: &str) -> Result<Self, IdError> {
+                let name = Self::parse_stored(text)?;
+                refuse_hidden(text)?;
+                Ok(name)
+            }
+
+            /// The same for a name that was accepted once: earlier versions took hidden characters.
+            ///
+            /// # Errors
+            /// [`IdError`] says why no version can have accepted it.
+            pub fn parse_stored(text: &str) -> Result<Self, IdError> {
                 $check(text)?;
                 Ok(Self(Arc::from(text)))
             }
@@ -180,6 +212,14 @@ mod tests {
         assert_eq!(LockId::parse("a\u{85}b"), Err(IdError::ControlCharacter(0x85)));
         assert_eq!(LockId::parse("."), Err(IdError::DotSegment));
         assert_eq!(LockId::parse(".."), Err(IdError::DotSegment));
+        // Names that look alike, and lines that lie: bidi overrides, zero width, line separators.
+        for hidden in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{2028}', '\u{e0041}'] {
+            let text = format!("a{hidden}b");
+            let refused = Err(IdError::HiddenCharacter(u32::from(hidden)));
+            assert_eq!(LockId::parse(&text), refused);
+            assert_eq!(Note::parse(&text).map(drop), refused.map(drop));
+            assert!(LockId::parse_stored(&text).is_ok(), "what is stored stays readable");
+        }
         for fine in ["...", "a/b", "deploy prod", "Schloß", "鍵", "100%"] {
             assert_eq!(LockId::parse(fine).unwrap().as_str(), fine);
         }

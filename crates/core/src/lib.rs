@@ -51,7 +51,7 @@ pub use execute::Effects;
 pub use history::PastHold;
 pub use id::{
     IdError, IdempotencyKey, KeyId, LockId, LockUid, MAX_ID_BYTES, MAX_NAMESPACE_BYTES,
-    MAX_NOTE_BYTES, Namespace, Note, ProcessId,
+    MAX_NOTE_BYTES, Namespace, Note, ProcessId, is_hidden,
 };
 pub use key::{
     ApiKey, KeyHash, KeyLimits, LimitsError, LimitsPatch, MAX_LABEL_BYTES, MAX_RATE, Quotas, Rate,

@@ -80,7 +80,7 @@ pub enum Failure {
     #[error("the service is not ready: {0}")]
     NotReady(String),
     /// Another replica leads. Nothing changed; ask there.
-    #[error("another replica leads: the one at {}", .0.address)]
+    #[error("another replica leads")]
     Elsewhere(Box<Leader>),
     /// The service is shutting down. Nothing changed; try again, elsewhere or later.
     #[error("the service is shutting down")]

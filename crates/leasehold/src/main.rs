@@ -3,7 +3,9 @@
 mod cli;
 mod config;
 mod key;
+mod late_store;
 mod log;
+mod printable;
 mod serve;
 mod signals;
 mod store;
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     let code = match run(verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::write(&format!("leasehold: {error}\n"));
+            log::write(&printable::printable(&format!("leasehold: {error}\n")));
             ExitCode::FAILURE
         }
     };

@@ -91,25 +91,60 @@ fn a_key_is_no_flag_and_never_empty_and_never_repeated_in_an_error() {
 }
 
 #[test]
-fn a_short_key_is_warned_about() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Launch::new(dir.path()).env("LEASEHOLD_API_KEY", "hunter2").start();
-    let stderr = server.terminate().stderr;
-    assert!(stderr.contains("WARN") && stderr.contains("shorter than 16"), "{stderr}");
-    assert!(!stderr.contains("hunter2"), "{stderr}");
+/// It was only warned about, in a log that nobody reads before the key is guessed.
+fn a_key_that_can_be_guessed_is_refused_with_words_that_help() {
+    for key in ["hunter2", "15-characters-1"] {
+        let dir = tempfile::tempdir().unwrap();
+        let ended = Launch::new(dir.path()).env("LEASEHOLD_API_KEY", key).start_in_vain();
+        let words = ["`api-key`", "environment LEASEHOLD_API_KEY", "at least 16", "openssl rand"];
+        assert_refused(&ended, &words);
+        assert!(!ended.stderr.contains(key), "{}", ended.stderr);
+    }
 }
 
+/// It was only warned about: waiters took all connections, and no holder could release.
 #[test]
-fn more_waiters_than_connections_are_warned_about() {
-    let dir = tempfile::tempdir().unwrap();
-    let launch = |waiters| {
-        let launch = Launch::new(dir.path()).arg("--dev").arg("--max-connections=100");
-        launch.env("LEASEHOLD_MAX_WAITERS", waiters).start().terminate().stderr
-    };
-    let stderr = launch("100");
+fn as_many_waiters_as_connections_are_refused_and_the_default_follows() {
+    let ended = run(&["config", "--max-connections=100"], &[("LEASEHOLD_MAX_WAITERS", "100")]);
     let says = "max-waiters is 100 (environment LEASEHOLD_MAX_WAITERS) and max-connections 100";
-    assert!(stderr.contains("WARN") && stderr.contains(says), "{stderr}");
-    assert!(!launch("99").contains("max-waiters"));
+    assert_refused(&ended, &[says, "fewer max-waiters"]);
+    let ended = run(&["config", "--max-connections=100"], &[("LEASEHOLD_MAX_WAITERS", "99")]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let printed = printed(&["--max-connections=100"], &[]);
+    let line = line(&printed, "max-waiters");
+    assert!(line.starts_with("max-waiters = 87 "), "{line}");
+    assert!(line.ends_with("# derived from max-connections"), "{line}");
+    assert_refused(&run(&["config", "--max-connections=1"], &[]), &["more max-connections"]);
+}
+
+/// A misspelt variable left its setting at the default without a word.
+#[test]
+fn a_variable_that_no_setting_has_is_warned_about_with_the_nearest_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let launch = Launch::new(dir.path()).arg("--dev").env("LEASEHOLD_MAX_WAITER", "s3cret");
+    let stderr = launch.env("LEASEHOLD_SERVICE_HOST", "10.0.0.1").start().terminate().stderr;
+    assert!(stderr.contains("did you mean LEASEHOLD_MAX_WAITERS?"), "{stderr}");
+    assert!(!stderr.contains("s3cret") && !stderr.contains("SERVICE_HOST"), "{stderr}");
+}
+
+/// `PORT=` was refused as the address `0.0.0.0:`.
+#[test]
+fn an_empty_port_of_the_platform_means_none() {
+    let printed = printed(&[], &[("PORT", "")]);
+    assert!(line(&printed, "listen").starts_with("listen = \"127.0.0.1:8000\""), "{printed}");
+}
+
+/// Without TLS, SIGHUP ended the process: a supervisor that sends it to all services stopped this one.
+#[test]
+fn a_hangup_never_ends_the_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Launch::new(dir.path()).arg("--dev").start();
+    server.signal(rustix::process::Signal::HUP);
+    eventually(Duration::from_secs(5), "a word about the hangup", || {
+        server.stderr().contains("SIGHUP").then_some(())
+    });
+    assert_eq!(server.ask("GET", "/readyz").status, 200);
+    assert_eq!(server.terminate().code, Some(0));
 }
 
 #[test]

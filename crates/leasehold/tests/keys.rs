@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Ended, Launch, Server, run};
+use crate::support::{Ended, Launch, Server, assert_refused, run};
 
 const OWN_KEY: &str = "the-operators-own-key-0123456789";
 
@@ -250,4 +250,26 @@ fn visit(dir: &Path, look: &mut impl FnMut(&Path)) {
             look(&path);
         }
     }
+}
+
+/// Where standard output is collected with the log, the first key stood in it for all who read logs.
+#[test]
+fn the_first_key_goes_to_a_file_of_its_owner_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, file) = (dir.path().join("data"), dir.path().join("key"));
+    let flag = format!("--first-key-file={}", file.display());
+    let launch = || Launch::new(&data).arg(&flag);
+    let server = launch().start();
+    let key = fs::read_to_string(&file).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(status_with(&server, key.trim_end()), LET_IN);
+    let ended = server.terminate();
+    assert!(!ended.stdout.contains("lh_") && !ended.stderr.contains("lh_"), "{ended:?}");
+    // There is a key, so the file is neither needed nor in the way.
+    assert_eq!(launch().start().terminate().code, Some(0));
+    let data = dir.path().join("other data");
+    let ended = Launch::new(&data).arg(&flag).start_in_vain();
+    assert_refused(&ended, &["first-key-file", "exists", "does not exist"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), key, "it is left alone");
 }

@@ -11,6 +11,10 @@ mod keys;
 #[cfg(test)]
 mod kill9;
 #[cfg(test)]
+mod late_store;
+#[cfg(test)]
+mod link;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod lost_wakeups;

@@ -185,3 +185,17 @@ fn replicas_with_tls_hand_requests_on() {
         call(&follower, &["list"]).stdout.contains(label).then_some(())
     });
 }
+
+/// The key was read in silence, whoever else on the machine could read it.
+#[test]
+fn a_tls_key_that_everybody_can_read_is_warned_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Ca::new(dir.path(), "ca");
+    let pair = ca.issue("localhost");
+    for (mode, is_warned) in [(0o644, true), (0o640, false)] {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(&pair.key, permissions).unwrap();
+        let stderr = launch(&dir, &pair).start().terminate().stderr;
+        assert_eq!(stderr.contains("can read the TLS key"), is_warned, "{mode:o}: {stderr}");
+    }
+}

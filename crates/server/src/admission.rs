@@ -2,6 +2,7 @@
 //! with the answer, whatever that is.
 
 use std::future::{Future, ready};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -55,15 +56,15 @@ impl From<Answering> for Admission {
 }
 
 impl Admitted {
-    /// Has a call answered that needs a key with this role.
+    /// Has a call answered that needs a key with this role. `source` is the other end of its connection.
     pub(crate) fn by_key(
         api: ApiState,
         needed: Role,
         answer: KeyedAnswer,
         request: Request,
+        source: Option<IpAddr>,
     ) -> Self {
-        let (headers, query) = (request.headers(), request.uri().query());
-        let (caller, tally) = auth::admit(&api, needed, headers, query);
+        let (caller, tally) = auth::admit(&api, needed, &request, source);
         let answering = match caller {
             Ok(caller) => answer(api, caller, request),
             Err(problem) => Box::pin(ready(Err(problem))),

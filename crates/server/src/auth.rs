@@ -1,15 +1,18 @@
 //! Who calls, and what they may do. A presented key is hashed at once and its text forgotten.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use hyper::{HeaderMap, header};
-use leasehold_core::{KeyHash, KeyId, Namespace, Quotas, Role};
+use leasehold_core::{KeyHash, KeyId, KeyLimits, Namespace, Role};
 use leasehold_engine::{Bucket, ReplicaState, Tally, ValidKey};
 use subtle::ConstantTimeEq;
 
+use crate::cluster::Cluster;
 use crate::credentials;
 use crate::error_code::ErrorCode;
+use crate::exchange::Request;
 use crate::problem::Problem;
 use crate::query;
 use crate::rate;
@@ -28,8 +31,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// The key's public name, for history; `None` where keys are not asked for.
     pub(crate) key_id: Option<KeyId>,
-    /// How far the caller may fill the namespace.
-    pub(crate) quotas: Quotas,
+    /// What bounds its key.
+    pub(crate) limits: KeyLimits,
 }
 
 impl Caller {
@@ -59,12 +62,27 @@ impl Caller {
 pub(crate) fn admit(
     api: &Api,
     needed: Role,
-    headers: &HeaderMap,
-    query: Option<&str>,
+    request: &Request,
+    source: Option<IpAddr>,
 ) -> (Result<Caller, Problem>, Option<Tally>) {
-    let (caller, bucket) = match identify(api, headers, query) {
+    let (headers, query) = (request.headers(), request.uri().query());
+    let source = source.map(|peer| match &api.cluster {
+        Some(_) => Cluster::source(headers, peer),
+        // Nobody has checked a link token.
+        None => peer,
+    });
+    let throttled = source.is_some_and(|source| api.failed_keys.is_throttled(source));
+    let (caller, bucket) = match identify(api, headers, query, throttled) {
         Ok(identified) => identified,
-        Err(problem) => return (Err(problem), None),
+        Err(problem) => {
+            let has_failed = problem.code == ErrorCode::Unauthorized;
+            if let Some(source) =
+                source.filter(|_| has_failed && presented(headers, query).is_some())
+            {
+                api.failed_keys.note(source);
+            }
+            return (Err(problem), None);
+        }
     };
     let tally = bucket.as_deref().map(Bucket::take);
     let admitted = tally.map_or(Ok(()), rate::check).and_then(|()| caller.must_have(needed));
@@ -76,12 +94,13 @@ fn identify(
     api: &Api,
     headers: &HeaderMap,
     query: Option<&str>,
+    throttled: bool,
 ) -> Result<(Caller, Option<Arc<Bucket>>), Problem> {
     let operator = |key_id| Caller {
         namespace: Namespace::default(),
         role: Role::Admin,
         key_id,
-        quotas: Quotas::default(),
+        limits: KeyLimits::default(),
     };
     if api.settings.dev {
         return Ok((operator(None), None));
@@ -107,9 +126,13 @@ fn identify(
                 namespace: key.namespace.clone(),
                 role: key.role,
                 key_id: Some(key.key_id.clone()),
-                quotas: key.limits.quotas,
+                limits: key.limits,
             };
             Ok((caller, bucket.clone()))
+        }
+        Some(_) | None if throttled => {
+            let reason = "too many keys that are not valid came from your address";
+            Err(Problem::new(ErrorCode::TooManyFailedKeys, reason))
         }
         Some(_) | None if is_configured => Ok((operator(Some(KEY_OF_SETTINGS.clone())), None)),
         Some(_) | None => Err(not_let_in(api, "the API key that was sent is not valid")),
@@ -124,7 +147,7 @@ pub(crate) fn must_attend(api: &Api, headers: &HeaderMap, query: Option<&str>) -
         return false;
     }
     let stands_by = matches!(*api.engine.state(), ReplicaState::Standby);
-    stands_by || identify(api, headers, query).is_err()
+    stands_by || identify(api, headers, query, false).is_err()
 }
 
 fn presented<'r>(headers: &'r HeaderMap, query: Option<&'r str>) -> Option<Cow<'r, str>> {
@@ -147,9 +170,8 @@ fn not_let_in(api: &Api, reason: &str) -> Problem {
         ReplicaState::Leading(_) | ReplicaState::Draining => {
             Problem::new(ErrorCode::Unauthorized, reason)
         }
-        ReplicaState::Following(leader) => {
-            let reason = format!("the replica at {} leads", leader.address);
-            Problem::new(ErrorCode::NotReady, &reason)
+        ReplicaState::Following(_) => {
+            Problem::new(ErrorCode::NotReady, "another replica leads, which knows the API keys")
         }
         ReplicaState::Standby => {
             Problem::new(ErrorCode::NotReady, "the API keys are not loaded yet: nobody leads here")

@@ -3,7 +3,7 @@
 //! A key reads `lh_<key id, 12 hex digits>_<secret, 64 hex digits>`. The service keeps its SHA-256.
 
 use leasehold_core::{
-    ApiKey, IdError, KeyHash, KeyId, KeyLimits, MAX_LABEL_BYTES, Namespace, Role, Wall,
+    ApiKey, IdError, KeyHash, KeyId, KeyLimits, MAX_LABEL_BYTES, Namespace, Role, Wall, is_hidden,
 };
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -27,7 +27,7 @@ pub enum NewKeyError {
     #[error("the label is {0} bytes long; at most {MAX_LABEL_BYTES} are allowed")]
     LabelTooLong(usize),
     /// The label would garble a terminal.
-    #[error("the label contains a control character")]
+    #[error("the label contains a control character, or one that hides, reorders or breaks text")]
     LabelHasControlCharacter,
     /// The machine has no random numbers.
     #[error("the operating system gave no random numbers: {0}")]
@@ -51,7 +51,7 @@ pub fn generate(
     if label.len() > MAX_LABEL_BYTES {
         return Err(NewKeyError::LabelTooLong(label.len()));
     }
-    if label.chars().any(char::is_control) {
+    if label.chars().any(|c| c.is_control() || is_hidden(c)) {
         return Err(NewKeyError::LabelHasControlCharacter);
     }
     let key_id = random_hex::<KEY_ID_BYTES>()?;
@@ -119,7 +119,9 @@ mod tests {
         };
         assert!(with("x".repeat(MAX_LABEL_BYTES)).is_ok());
         assert_eq!(with("x".repeat(257)), Err(NewKeyError::LabelTooLong(257)));
-        assert_eq!(with("a\u{1b}[2J".to_owned()), Err(NewKeyError::LabelHasControlCharacter));
+        for label in ["a\u{1b}[2J", "a\u{202e}b", "a\u{200b}b", "a\u{2028}b"] {
+            assert_eq!(with(label.to_owned()), Err(NewKeyError::LabelHasControlCharacter));
+        }
     }
 
     #[test]

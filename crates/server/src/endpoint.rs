@@ -103,7 +103,11 @@ impl Endpoint {
     pub(crate) fn all_refusals(&self) -> Vec<ErrorCode> {
         let mut codes = self.refusals.to_vec();
         if let Some(role) = self.needs() {
-            codes.extend([ErrorCode::Unauthorized, ErrorCode::RateLimited]);
+            codes.extend([
+                ErrorCode::Unauthorized,
+                ErrorCode::RateLimited,
+                ErrorCode::TooManyFailedKeys,
+            ]);
             if role > Role::Read {
                 codes.push(ErrorCode::Forbidden);
             }

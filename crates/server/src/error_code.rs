@@ -107,6 +107,8 @@ error_codes! {
         "Try again when a holder has released it, or raise the limit of holders per lock.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, Retry::AfterSecs(1), "The key makes too many requests",
         "Nothing has changed; send fewer, or ask an admin for a higher rate (`PATCH /v1/keys/{key_id}`).";
+    TooManyFailedKeys = "too_many_failed_keys", TOO_MANY_REQUESTS, Retry::AfterSecs(2), "Too many keys were not valid",
+        "Nothing has changed; correct the key that is sent, then try again after a pause.";
     QuotaExceeded = "quota_exceeded", TOO_MANY_REQUESTS, Retry::AfterSecs(5), "The key's quota is used up",
         "Nothing has changed; try again when there is less in the namespace, or ask an admin for a higher quota (`PATCH /v1/keys/{key_id}`).";
     TooManyKeys = "too_many_keys", TOO_MANY_REQUESTS, Retry::AfterSecs(60), "There are too many API keys",
@@ -118,7 +120,7 @@ error_codes! {
     NoSuchKey = "no_such_key", NOT_FOUND, Retry::Never, "No such API key",
         "List the keys with `GET /v1/keys`; it shows those that you may manage.";
     InvalidId = "invalid_id", BAD_REQUEST, Retry::Never, "An id in the path is not valid",
-        "Percent-encode it as UTF-8 (a `%` is written `%25`), and choose 1 to 255 bytes without control characters, not `.` or `..`.";
+        "Percent-encode it as UTF-8 (a `%` is written `%25`), and choose 1 to 255 bytes without control or invisible characters, not `.` or `..`.";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, Retry::Never, "A parameter is not valid",
         "Correct the parameter, or leave it out for its default.";
     UnknownParameter = "unknown_parameter", BAD_REQUEST, Retry::Never, "A parameter is unknown",

@@ -14,6 +14,7 @@ use hyper::{Method, Request};
 use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::admission::Admission;
+use crate::browser_safety;
 use crate::error_code::ErrorCode;
 use crate::exchange::Response;
 use crate::metrics::{REFUSALS, REQUEST_SECONDS, REQUESTS};
@@ -102,6 +103,7 @@ impl Observed {
             "request"
         );
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.clone());
+        browser_safety::harden(response.headers_mut());
         if let Some(tally) = self.admission.tally() {
             rate::tell(tally, response.headers_mut());
         }

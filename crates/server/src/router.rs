@@ -12,7 +12,7 @@ use leasehold_engine::Engine;
 
 use crate::admission::{Admission, Admitted};
 use crate::auth;
-use crate::cluster::{Cluster, ELECTION_PATH, GREETING_PATH, Place};
+use crate::cluster::{Cluster, ELECTION_PATH, GREETING_PATH, PROOF_PATH, Place};
 use crate::endpoint::{Endpoint, HttpMethod};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Answer, Answering, Handler, KeyedAnswer, Request, Response};
@@ -64,22 +64,26 @@ static PROBES: [&Endpoint; 3] =
     [&service::livez::ENDPOINT, &service::readyz::ENDPOINT, &service::metrics::ENDPOINT];
 
 /// What there is beside the documented calls.
-static UNLISTED: [(HttpMethod, &str, Answer); 5] = [
+static UNLISTED: [(HttpMethod, &str, Answer); 6] = [
     (HttpMethod::Get, "/", docs::page::lead_here),
     (HttpMethod::Get, "/docs", docs::page::lead_here),
     (HttpMethod::Get, docs::asset::PATH, docs::asset::answer),
     (HttpMethod::Post, GREETING_PATH, cluster::greeting::answer),
+    (HttpMethod::Post, PROOF_PATH, cluster::proof::answer),
     (HttpMethod::Post, ELECTION_PATH, cluster::election::answer),
 ];
 
-/// The whole service: the API, its documentation and the probes.
+/// The whole service: the API, its documentation, and the probes if they have no address of their own.
 pub fn api_router(
     engine: Engine,
     settings: ServerSettings,
     metrics: MetricsHandle,
     cluster: Option<Arc<Cluster>>,
 ) -> Router {
-    Router::new(Api::new(engine, settings, metrics, cluster), &ENDPOINTS, &UNLISTED)
+    let is_probe = |call: &&Endpoint| PROBES.iter().any(|probe| probe.path == call.path);
+    let calls = ENDPOINTS.into_iter().filter(|call| !(settings.probes_elsewhere && is_probe(call)));
+    let calls: Vec<_> = calls.collect();
+    Router::new(Api::new(engine, settings, metrics, cluster), &calls, &UNLISTED)
 }
 
 /// The probes alone, for an address of their own.
@@ -190,7 +194,7 @@ impl Router {
                 answering.into()
             }
             Ok(None | Some((_, Place::Here))) => {
-                Admitted::by_key(Arc::clone(&self.api), needed, answer, request)
+                Admitted::by_key(Arc::clone(&self.api), needed, answer, request, self.caller)
             }
             Err(problem) => problem.into(),
         }
@@ -198,12 +202,12 @@ impl Router {
 
     /// Has it answered by keys that are up to date, or turn out to be before anything is done.
     fn admit_on_demand(&self, needed: Role, answer: KeyedAnswer, request: Request) -> Admission {
-        let api = Arc::clone(&self.api);
+        let (api, source) = (Arc::clone(&self.api), self.caller);
         let must_attend = auth::must_attend(&api, request.headers(), request.uri().query());
         Admission::Pending(Box::pin(async move {
             let attended = if must_attend { api.engine.attend().await } else { Ok(()) };
             match attended {
-                Ok(()) => Admitted::by_key(api.pinned(), needed, answer, request),
+                Ok(()) => Admitted::by_key(api.pinned(), needed, answer, request, source),
                 Err(failure) => Problem::from(failure).into(),
             }
         }))

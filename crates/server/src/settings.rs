@@ -4,6 +4,17 @@ use std::time::Duration;
 
 use leasehold_core::KeyHash;
 
+/// Who may read `/metrics`, which names all namespaces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricsAccess {
+    /// Any client.
+    Open,
+    /// Clients with a key of the namespace `default`.
+    Key,
+    /// No client: the path does not exist.
+    Off,
+}
+
 /// Settings of [`crate::api_router`].
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
@@ -21,6 +32,10 @@ pub struct ServerSettings {
     pub body_timeout: Duration,
     /// Event streams that are open at once (I7).
     pub max_event_streams: usize,
+    /// Who may read `/metrics` on the address of the API.
+    pub metrics_access: MetricsAccess,
+    /// `/livez`, `/readyz` and `/metrics` have an address of their own, and are not on that of the API.
+    pub probes_elsewhere: bool,
     /// Longest silence on an event stream.
     pub event_heartbeat: Duration,
 }
@@ -35,6 +50,8 @@ impl Default for ServerSettings {
             max_body_bytes: 64 * 1024,
             body_timeout: Duration::from_secs(10),
             max_event_streams: 1_000,
+            metrics_access: MetricsAccess::Open,
+            probes_elsewhere: false,
             event_heartbeat: Duration::from_secs(15),
         }
     }

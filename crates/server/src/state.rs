@@ -6,6 +6,7 @@ use leasehold_engine::Engine;
 
 use crate::cluster::Cluster;
 use crate::event_stream::EventStreams;
+use crate::failed_keys::FailedKeys;
 use crate::metrics::MetricsHandle;
 use crate::settings::ServerSettings;
 
@@ -20,6 +21,7 @@ pub(crate) struct Api {
     pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) metrics: MetricsHandle,
     pub(crate) event_streams: Arc<EventStreams>,
+    pub(crate) failed_keys: Arc<FailedKeys>,
 }
 
 impl Api {
@@ -31,7 +33,14 @@ impl Api {
     ) -> Self {
         let (max, heartbeat) = (settings.max_event_streams, settings.event_heartbeat);
         let event_streams = EventStreams::new(max, heartbeat).into();
-        Self { engine, settings: settings.into(), cluster, metrics, event_streams }
+        Self {
+            engine,
+            settings: settings.into(),
+            cluster,
+            metrics,
+            event_streams,
+            failed_keys: Arc::default(),
+        }
     }
 
     /// The same for one request, which is let in by the keys of this moment or not at all.

@@ -29,4 +29,4 @@ pub use faulty::{Fault, Faults, FaultyStore};
 pub use local::{LocalStore, OpenError};
 pub use memory::MemoryStore;
 pub use postgres::{PostgresOpenError, PostgresStore};
-pub use store::{Candidate, Epoch, Leader, Store, StoreError};
+pub use store::{Candidate, Epoch, Leader, LinkToken, Store, StoreError};

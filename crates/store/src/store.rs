@@ -1,14 +1,42 @@
 //! What the commit loop asks of an engine, and how an engine may fail.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use leasehold_core::{Batch, Row, Wall};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A term of leadership. Grows with every claim and is never given out twice by one store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Epoch(pub u64);
+
+/// What a replica asks the others to show. Only readers of the store know it, so it never stands in a
+/// log: its `Debug` hides it, and it has no `Display`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LinkToken(String);
+
+impl LinkToken {
+    /// The token itself, to be stored or sent to a replica.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for LinkToken {
+    fn from(token: String) -> Self {
+        Self(token)
+    }
+}
+
+impl fmt::Debug for LinkToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkToken(hidden)")
+    }
+}
 
 /// A replica that may lead, as it presents itself to the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,9 +46,8 @@ pub struct Candidate {
     /// How long its leadership lasts without a renewal. Zero: others of that kind may claim at any time,
     /// and so may all others; nothing is renewed, [`Store::renew`] only confirms.
     pub lease: Duration,
-    /// What it asks the others to show when they hand requests on to it. Only those who can read the
-    /// store know it.
-    pub link_token: String,
+    /// What the others show when they forward requests to it.
+    pub link_token: LinkToken,
 }
 
 /// Who leads, as the store has it: enough for every other replica to hand requests on to it.
@@ -31,7 +58,7 @@ pub struct Leader {
     /// Where it is reached: `host:port`.
     pub address: String,
     /// What to show there.
-    pub link_token: String,
+    pub link_token: LinkToken,
     /// When its term began, by its own clock or by that of the store.
     pub since: Wall,
 }
@@ -131,5 +158,28 @@ pub trait Store: Send {
     /// lasts until this process ends it.
     fn lease(&self) -> Option<Duration> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A follower logged its leader at INFO with `Debug`, and the token stood in the line. With it, anybody
+    /// who read logs could join the replicas.
+    #[test]
+    fn a_link_token_is_hidden_wherever_a_leader_or_a_candidate_is_printed() {
+        let link_token = LinkToken::from("s3cret".to_owned());
+        let address = "a:1".to_owned();
+        let leader = Leader {
+            epoch: Epoch(1),
+            address: address.clone(),
+            link_token: link_token.clone(),
+            since: Wall(0),
+        };
+        let candidate = Candidate { address, lease: Duration::ZERO, link_token };
+        for text in [format!("{leader:?}"), format!("{leader:#?}"), format!("{candidate:?}")] {
+            assert!(text.contains("hidden") && !text.contains("s3cret"), "{text}");
+        }
     }
 }

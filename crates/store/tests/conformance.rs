@@ -39,7 +39,7 @@ fn candidate(lease: Duration) -> Candidate {
     Candidate {
         address: "127.0.0.1:8000".to_owned(),
         lease,
-        link_token: "shared by replicas".to_owned(),
+        link_token: "shared by replicas".to_owned().into(),
     }
 }
 

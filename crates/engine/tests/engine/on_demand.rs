@@ -121,7 +121,7 @@ impl Store for Counted {
 }
 
 fn candidate(lease: Duration) -> Candidate {
-    let (address, link_token) = ("here:1".to_owned(), "known to replicas".to_owned());
+    let (address, link_token) = ("here:1".to_owned(), "known to replicas".to_owned().into());
     Candidate { address, lease, link_token }
 }
 

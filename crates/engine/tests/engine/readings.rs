@@ -67,7 +67,7 @@ fn engine(
 
 /// One that leads on demand.
 fn instance(store: &MemoryStore, world: &World, ahead: Duration, stops_for_ms: u64) -> Engine {
-    let (address, link_token) = ("here:1".to_owned(), "known to replicas".to_owned());
+    let (address, link_token) = ("here:1".to_owned(), "known to replicas".to_owned().into());
     let store = store.replica(Candidate { address, lease: Duration::ZERO, link_token });
     let leadership = Leadership::OnDemand { max_clock_skew: SKEW };
     engine(store, world, leadership, ahead, stops_for_ms)

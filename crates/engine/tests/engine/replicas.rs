@@ -24,7 +24,7 @@ fn handle(store: &MemoryStore, address: &str) -> MemoryStore {
     store.replica(Candidate {
         address: address.to_owned(),
         lease: LEASE,
-        link_token: "known to replicas".to_owned(),
+        link_token: "known to replicas".to_owned().into(),
     })
 }
 
@@ -58,7 +58,7 @@ async fn a_follower_sends_callers_to_the_leader() {
         panic!("expected to follow");
     };
     assert_eq!(
-        (leader.address.as_str(), leader.link_token.as_str()),
+        (leader.address.as_str(), leader.link_token.expose()),
         ("first:1", "known to replicas")
     );
     let refused = second.submit(create("job")).await.unwrap_err();

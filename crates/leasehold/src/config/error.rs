@@ -40,6 +40,17 @@ pub(crate) enum SettingsError {
     )]
     NoAddressForOthers { address: std::net::SocketAddr, origin: Origin },
     #[error(
+        "max-waiters is {waiters} ({waiters_origin}) and max-connections {connections} \
+         ({connections_origin}): waiters could take all connections, and holders would have none to release \
+         with; give fewer max-waiters, or more max-connections"
+    )]
+    MoreWaitersThanConnections {
+        waiters: u32,
+        waiters_origin: Origin,
+        connections: u32,
+        connections_origin: Origin,
+    },
+    #[error(
         "the store {store} ({origin}) cannot be led on demand (`leadership`, {leadership}): choose a store \
          datastore://PROJECT or postgres://USER:PASSWORD@HOST/DATABASE, or leave out --leadership on-demand"
     )]

@@ -10,7 +10,7 @@ use super::layers::{Given, Layer, Origin};
 use super::table::Settings;
 
 /// How alike two names must be for one to be suggested for the other; 1 is the same.
-const ALIKE: f64 = 0.7;
+pub(super) const ALIKE: f64 = 0.7;
 
 /// What the file gives.
 pub(super) fn read(path: &Path) -> Result<Layer, SettingsError> {

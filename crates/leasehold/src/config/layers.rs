@@ -35,6 +35,8 @@ pub(crate) enum Origin {
     File { path: String, line: usize },
     /// Nobody said otherwise.
     Default,
+    /// Another setting leaves no other choice.
+    Derived(Name),
 }
 
 impl fmt::Display for Origin {
@@ -44,6 +46,7 @@ impl fmt::Display for Origin {
             Self::Environment(variable) => write!(f, "environment {variable}"),
             Self::File { path, line } => write!(f, "file {path}, line {line}"),
             Self::Default => f.write_str("default"),
+            Self::Derived(name) => write!(f, "derived from {}", name.key()),
         }
     }
 }
@@ -98,7 +101,8 @@ pub(super) fn environment() -> Result<Layer, SettingsError> {
 
 /// What serverless platforms say through `PORT`: every address, at that port.
 pub(super) fn platform() -> Result<Layer, SettingsError> {
-    let port = variable("PORT".to_owned())?;
+    // Some platforms set it to nothing where they mean that it is not set.
+    let port = variable("PORT".to_owned())?.filter(|given| !given.value.is_empty());
     let listen =
         port.map(|Given { value, origin }| Given { value: format!("0.0.0.0:{value}"), origin });
     Ok(listen.map(|given| (Name("listen"), given)).into_iter().collect())

@@ -4,9 +4,11 @@ mod error;
 mod file;
 mod flags;
 mod layers;
+mod metrics_access;
 mod print;
 mod store;
 mod table;
+mod unknown_variables;
 mod value;
 
 pub(crate) use error::SettingsError;
@@ -14,10 +16,10 @@ pub(crate) use flags::{Flags, StoreFlags};
 pub(crate) use layers::{Given, Origin};
 pub(crate) use store::StoreChoice;
 pub(crate) use table::Settings;
-pub(crate) use value::{Leadership, LogFormat, LogLevel};
+pub(crate) use value::{FilePath, Leadership, LogFormat, LogLevel};
 
-use layers::Layers;
-use value::GOOD_KEY_BYTES;
+use layers::{Layers, Name};
+use value::Whole;
 
 impl Settings {
     /// Reads and checks what flags, environment and file give.
@@ -25,7 +27,8 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] names the value, where it came from and what is allowed.
     pub(crate) fn load(flags: Flags) -> Result<Self, SettingsError> {
-        let settings = Self::gather(flags)?;
+        let mut settings = Self::gather(flags)?;
+        settings.fit_waiters()?;
         settings.check_dev()?;
         settings.check_leadership()?;
         settings.check_advertise()?;
@@ -45,6 +48,30 @@ impl Settings {
         let file = flags.file.as_deref().map(file::read).transpose()?.unwrap_or_default();
         let layers = vec![flags.layer, layers::environment()?, file, layers::platform()?];
         Self::read(&Layers(layers))
+    }
+
+    /// Waiters must leave connections for those that release. Without a number of its own, their limit follows
+    /// from that of connections: an eighth of those is left.
+    fn fit_waiters(&mut self) -> Result<(), SettingsError> {
+        let (waiters, connections) =
+            (self.max_waiters.value.get(), self.max_connections.value.get());
+        if waiters < connections {
+            return Ok(());
+        }
+        let fitting = connections - connections.div_ceil(8);
+        if fitting == 0 || !matches!(self.max_waiters.origin, Origin::Default) {
+            return Err(SettingsError::MoreWaitersThanConnections {
+                waiters,
+                waiters_origin: self.max_waiters.origin.clone(),
+                connections,
+                connections_origin: self.max_connections.origin.clone(),
+            });
+        }
+        self.max_waiters = Given {
+            value: Whole::nearest(fitting),
+            origin: Origin::Derived(Name("max_connections")),
+        };
+        Ok(())
     }
 
     fn check_dev(&self) -> Result<(), SettingsError> {
@@ -121,14 +148,7 @@ impl Settings {
 
     /// What is allowed but probably not meant.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let short = self.api_key.value.is_some_and(|key| key.is_short);
         let idle = self.dev.value && self.api_key.value.is_some();
-        let short = short.then(|| {
-            format!(
-                "the API key ({}) is shorter than {GOOD_KEY_BYTES} characters and can be guessed",
-                self.api_key.origin
-            )
-        });
         let idle = idle.then(|| {
             format!("--dev serves without keys: the API key ({}) is not used", self.api_key.origin)
         });
@@ -141,16 +161,6 @@ impl Settings {
                 .then_some("max-clock-skew-seconds is not used: leadership is not on-demand"),
         };
         let unused = unused.map(str::to_owned);
-        let (waiters, connections) =
-            (self.max_waiters.value.get(), self.max_connections.value.get());
-        let crowded = waiters >= connections;
-        let crowded = crowded.then(|| {
-            format!(
-                "max-waiters is {waiters} ({}) and max-connections {connections} ({}): waiters could \
-                 take all connections, and holders would have none to release with",
-                self.max_waiters.origin, self.max_connections.origin
-            )
-        });
-        short.into_iter().chain(idle).chain(unused).chain(crowded).collect()
+        idle.into_iter().chain(unused).chain(unknown_variables::warnings()).collect()
     }
 }

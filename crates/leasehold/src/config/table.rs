@@ -9,8 +9,8 @@ use std::thread::available_parallelism;
 
 use leasehold_core::Limits;
 use leasehold_engine as engine;
-use leasehold_server::ServerSettings;
 use leasehold_server::listen::ListenSettings;
+use leasehold_server::{MetricsAccess, ServerSettings};
 
 use super::SettingsError;
 use super::layers::{Given, Layers, Name};
@@ -82,8 +82,10 @@ fn worker_threads() -> usize {
 settings! {
     /// Address of the API. Without it, PORT (as serverless platforms set it) means 0.0.0.0:PORT
     listen: SocketAddr = "127.0.0.1:8000",
-    /// One more address, for /livez, /readyz and /metrics alone
+    /// An address for /livez, /readyz and /metrics alone; they leave that of the API then
     probes_listen: Option<SocketAddr> = UNSET,
+    /// Who may read /metrics on the address of the API: open, key (of the namespace `default`) or off
+    metrics_access: MetricsAccess = "open",
     /// The server's certificate, then those that lead to its CA, in PEM; with tls-key it means TLS
     tls_cert: Option<FilePath> = UNSET,
     /// The key of that certificate, in PEM
@@ -108,6 +110,8 @@ settings! {
     dev: bool = false,
     /// An admin key of the namespace `default`
     api_key: Option<AdminKey> = UNSET,
+    /// Where the first key goes, in a new file for its owner alone; without it, to standard output
+    first_key_file: Option<FilePath> = UNSET,
     /// What becomes of live holds after a restart: extend starts their timeouts anew
     recovery: Recovery = "extend",
     /// How log lines look

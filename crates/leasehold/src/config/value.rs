@@ -164,6 +164,11 @@ impl Value for bool {
 pub(crate) struct Whole<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
+    /// The allowed number that is nearest to this one.
+    pub(crate) fn nearest(number: u32) -> Self {
+        Self(number.clamp(MIN, MAX))
+    }
+
     pub(crate) fn get(self) -> u32 {
         self.0
     }
@@ -318,12 +323,10 @@ pub(super) const HIDDEN: &str = "(hidden)";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdminKey {
     pub(crate) hash: KeyHash,
-    /// Short enough to be guessed.
-    pub(crate) is_short: bool,
 }
 
-/// Shortest admin key that is taken without a warning, in bytes.
-pub(crate) const GOOD_KEY_BYTES: usize = 16;
+/// Shortest admin key that is taken, in bytes: a shorter one can be guessed.
+const MIN_KEY_BYTES: usize = 16;
 
 impl Value for AdminKey {
     const PLACEHOLDER: &'static str = "KEY";
@@ -333,15 +336,15 @@ impl Value for AdminKey {
     /// to everybody who knows that word.
     fn parse(text: &str) -> Option<Self> {
         let is_sendable = text.bytes().all(|byte| byte.is_ascii_graphic());
-        (is_sendable && text != HIDDEN).then(|| Self {
-            hash: leasehold_server::credentials::hash(text),
-            is_short: text.len() < GOOD_KEY_BYTES,
-        })
+        let is_long = text.len() >= MIN_KEY_BYTES;
+        (is_sendable && is_long && text != HIDDEN)
+            .then(|| Self { hash: leasehold_server::credentials::hash(text) })
     }
 
     fn allowed() -> String {
         format!(
-            "at least {GOOD_KEY_BYTES} characters that fit into an HTTP header: visible ASCII, no spaces"
+            "at least {MIN_KEY_BYTES} characters that fit into an HTTP header: visible ASCII, no spaces, such \
+             as `openssl rand -hex 32` prints"
         )
     }
 

@@ -9,6 +9,7 @@ use super::KeyError;
 use super::client::Client;
 use super::limits::LimitFlags;
 use super::wire::{CreatedKey, Limits, NewKey};
+use crate::printable::printable;
 
 #[derive(Args, Debug)]
 pub(super) struct CreateArguments {
@@ -55,13 +56,11 @@ pub(super) fn create(client: &Client, arguments: &CreateArguments) -> Result<(),
         limits: &Limits::from(&arguments.limits),
     };
     let CreatedKey { about, key } = client.post("/v1/keys", &asked)?;
-    writeln!(io::stdout(), "{key}")?;
-    writeln!(
-        io::stderr(),
+    writeln!(io::stdout(), "{}", printable(&key))?;
+    let note = format!(
         "Key {} ({} in namespace {}). Keep it now: it is not shown again.",
-        about.key_id,
-        about.role,
-        about.namespace
-    )?;
+        about.key_id, about.role, about.namespace
+    );
+    writeln!(io::stderr(), "{}", printable(&note))?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::KeyError;
 use super::client::Client;
 use super::wire::{Key, KeyList};
+use crate::printable::printable;
 
 #[derive(Args, Debug)]
 pub(super) struct ListArguments {
@@ -21,9 +22,9 @@ const KEYS: &str = "/v1/keys";
 pub(super) fn list(client: &Client, arguments: &ListArguments) -> Result<(), KeyError> {
     let mut out = io::stdout().lock();
     if arguments.json {
-        writeln!(out, "{:#}", client.get::<Value>(KEYS)?)?;
+        writeln!(out, "{}", printable(&format!("{:#}", client.get::<Value>(KEYS)?)))?;
     } else {
-        out.write_all(table(&client.get(KEYS)?).as_bytes())?;
+        out.write_all(printable(&table(&client.get(KEYS)?)).as_bytes())?;
     }
     Ok(())
 }

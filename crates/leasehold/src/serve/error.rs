@@ -16,6 +16,10 @@ pub(crate) enum ServeError {
     NoLog(io::Error),
     #[error("cannot start the threads that serve requests: {0}")]
     NoRuntime(io::Error),
+    #[error(
+        "the clock of this machine is beyond the year 9999, which no HTTP date can tell: set it, then start again"
+    )]
+    ClockBeyond9999,
     #[error("cannot listen for signals: {0}")]
     NoSignals(io::Error),
     #[error(
@@ -48,6 +52,11 @@ pub(crate) enum ServeError {
          LEASEHOLD_API_KEY set to a key of your own, and revoke it (its label is `first start`)"
     )]
     FirstKeyNotShown(io::Error),
+    #[error(
+        "cannot make the file {path} for the first API key (`first-key-file`): {error}; name a file that does \
+         not exist, in a directory that this service can write to"
+    )]
+    FirstKeyFile { path: String, error: io::Error },
     #[error("the listener failed: {0}")]
     Listener(io::Error),
     #[error("the listener broke off: {0}")]

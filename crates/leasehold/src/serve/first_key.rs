@@ -1,6 +1,7 @@
 //! A service that nobody can enter makes one admin key at its first start and shows it once.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use leasehold_core::{Command, KeyLimits, Namespace, Refusal, Role};
@@ -9,14 +10,16 @@ use leasehold_server::credentials::{self, NewKey};
 use tokio::time::sleep;
 
 use super::ServeError;
+use super::key_file::KeyFile;
 use super::print::print;
 use super::ready;
 
 /// Before another attempt, so that a loop that has just lost its store can say so.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Makes the key if the service has none. The key itself goes to stdout and nowhere else.
-pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
+/// Makes the key if the service has none. The key itself goes to this file, or to stdout without one, and
+/// nowhere else.
+pub(super) async fn make_if_none(engine: &Engine, file: Option<&Path>) -> Result<(), ServeError> {
     // Another that leads on demand may have made one just now.
     while engine.attend().await.is_err() {
         sleep(PAUSE).await;
@@ -25,6 +28,8 @@ pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
     if !engine.keyring().is_empty() {
         return Ok(());
     }
+    // Before the key: one that cannot be written is never made.
+    let file = file.map(KeyFile::create).transpose()?;
     let created_at = SystemClock.now().wall;
     let NewKey { key, secret } = credentials::generate(
         Namespace::default(),
@@ -38,7 +43,10 @@ pub(super) async fn make_if_none(engine: &Engine) -> Result<(), ServeError> {
         match engine.submit(Command::CreateKey(key.clone())).await {
             // It exists already: an attempt whose outcome was unknown did happen.
             Ok(_) | Err(Failure::Refused(Refusal::KeyExists(_))) => {
-                return show(&secret).await;
+                return match file {
+                    Some(file) => file.write(&secret),
+                    None => show(&secret).await,
+                };
             }
             Err(Failure::OutcomeUnknown(_) | Failure::NotReady(_) | Failure::Overloaded) => {
                 sleep(PAUSE).await;

@@ -4,6 +4,7 @@ mod bind;
 mod descriptors;
 mod error;
 mod first_key;
+mod key_file;
 mod print;
 mod ready;
 mod replica;
@@ -29,7 +30,7 @@ pub(crate) use error::ServeError;
 
 use crate::config::Settings;
 use crate::signals::Signals;
-use crate::{log, store};
+use crate::{late_store, log};
 
 /// Runs the service until a signal ends it.
 ///
@@ -77,6 +78,9 @@ impl Served {
 }
 
 async fn start(settings: &Settings) -> Result<(), ServeError> {
+    if listen::clock_is_beyond_http_dates() {
+        return Err(ServeError::ClockBeyond9999);
+    }
     let signals = Signals::listen().map_err(ServeError::NoSignals)?;
     let listener = bind::bind("listen", &settings.listen, settings.listen.value).await?;
     let probes = &settings.probes_listen;
@@ -90,7 +94,7 @@ async fn start(settings: &Settings) -> Result<(), ServeError> {
     upkeep::start(metrics.clone());
     let tls = tls::start(settings)?;
     let candidate = replica::candidate(settings, address)?;
-    let store = store::open(settings, candidate.clone()).await?;
+    let store = late_store::open(settings, candidate.clone()).await?;
     let engine = Engine::start(store, Arc::new(SystemClock), settings::engine(settings))
         .map_err(ServeError::NoCommitLoop)?;
     // Probes answer for as long as the process lives, so that they can tell of the stop as well.

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use leasehold_engine::{Engine, ReplicaState};
 use tracing::warn;
@@ -9,7 +10,7 @@ use tracing::warn;
 use super::ServeError;
 use super::first_key;
 use super::print::print;
-use crate::config::Settings;
+use crate::config::{FilePath, Settings};
 use crate::version::VERSION;
 
 /// Tells the user once that the service answers. Returns only if that fails.
@@ -32,15 +33,19 @@ async fn try_to_announce(
     let makes_key = !settings.dev.value && settings.api_key.value.is_none();
     let leads = serving(engine).await;
     if leads && makes_key {
-        first_key::make_if_none(engine).await?;
+        first_key::make_if_none(engine, first_key_file(settings)).await?;
     }
     say_where(settings, address);
     if !leads && makes_key {
         // The leader has made one, unless it ended before it could; or the first call makes this one lead.
         leading(engine).await;
-        first_key::make_if_none(engine).await?;
+        first_key::make_if_none(engine, first_key_file(settings)).await?;
     }
     Ok(())
+}
+
+fn first_key_file(settings: &Settings) -> Option<&Path> {
+    settings.first_key_file.value.as_ref().map(FilePath::path)
 }
 
 /// The service is of use without this line, so it goes on if stdout is full, closed or blocked.

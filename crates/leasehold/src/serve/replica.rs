@@ -28,7 +28,7 @@ pub(super) fn candidate(settings: &Settings, bound: SocketAddr) -> Result<Candid
             }
             Leadership::OnDemand => Duration::ZERO,
         },
-        link_token: token.iter().map(|byte| format!("{byte:02x}")).collect(),
+        link_token: token.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
     })
 }
 

@@ -48,6 +48,8 @@ pub(super) fn server(settings: &Settings) -> ServerSettings {
         service_version: version::VERSION.to_owned(),
         commit_id: version::COMMIT_ID.to_owned(),
         max_body_bytes: settings.max_body_bytes.value.count(),
+        metrics_access: settings.metrics_access.value,
+        probes_elsewhere: settings.probes_listen.value.is_some(),
         max_event_streams: settings.max_event_streams.value.count(),
         ..ServerSettings::default()
     }

@@ -1,6 +1,8 @@
 //! TLS as the settings ask for it. Renewed files are picked up without a restart, whoever renews them:
 //! they are looked at now and then, and on SIGHUP.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,17 +17,40 @@ use super::{ServeError, settings};
 use crate::config::Settings;
 use crate::signals;
 
+const READABLE_BY_ALL: u32 = 0o004;
+
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// TLS as it is from moment to moment; `None` if it is not on.
 pub(super) fn start(settings: &Settings) -> Result<Option<watch::Receiver<Tls>>, ServeError> {
-    let Some(files) = settings::tls(settings) else { return Ok(None) };
-    let tls = files.load()?;
     let hangups = signals::hangups().map_err(ServeError::NoHangups)?;
+    let Some(files) = settings::tls(settings) else {
+        tokio::spawn(look_at_nothing(hangups));
+        return Ok(None);
+    };
+    let tls = files.load()?;
+    warn_of_open_key(&files);
     put_to_use(&tls);
     let (current, receiver) = watch::channel(tls);
     tokio::spawn(keep_fresh(Arc::new(files), current, hangups));
     Ok(Some(receiver))
+}
+
+/// SIGHUP asks to look at files again. Without TLS there are none, but it must not end the process, as it does
+/// where no process waits for it.
+async fn look_at_nothing(mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        info!("SIGHUP: there are no files to look at again");
+    }
+}
+
+/// Others on the machine could speak for the service with a key that they can read.
+fn warn_of_open_key(files: &TlsFiles) {
+    let mode = fs::metadata(&files.key).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & READABLE_BY_ALL != 0) {
+        let path = files.key.display();
+        warn!("everybody on this machine can read the TLS key {path}: run `chmod o-r` on it");
+    }
 }
 
 fn put_to_use(tls: &Tls) {

@@ -34,9 +34,9 @@ pub(super) async fn leading(
         address: address.to_owned(),
         lease: lease_of_service.max(Duration::from_secs(LEASE_SECS)),
         // Nobody is let in by it, as nobody listens.
-        link_token: "none".to_owned(),
+        link_token: "none".to_owned().into(),
     };
-    let mut store = store::open(settings, candidate).await?;
+    let mut store = store::open(&settings.store.value, &settings.data_dir.value, candidate).await?;
     let epoch = claim(&mut *store, lease_of_service + GRACE).await?;
     let done = if settings.store.value.is_shared() {
         let stopped = stop_signal().map_err(TransferError::NoSignals)?;

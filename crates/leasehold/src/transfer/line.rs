@@ -366,27 +366,27 @@ impl SequenceLine {
 }
 
 fn namespace(text: &str) -> Result<Namespace, Misfit> {
-    Namespace::parse(text).map_err(|error| format!("`namespace` {error}"))
+    Namespace::parse_stored(text).map_err(|error| format!("`namespace` {error}"))
 }
 
 fn lock_id(text: &str) -> Result<LockId, Misfit> {
-    LockId::parse(text).map_err(|error| format!("`lock_id` {error}"))
+    LockId::parse_stored(text).map_err(|error| format!("`lock_id` {error}"))
 }
 
 fn process_id(text: &str) -> Result<ProcessId, Misfit> {
-    ProcessId::parse(text).map_err(|error| format!("`process_id` {error}"))
+    ProcessId::parse_stored(text).map_err(|error| format!("`process_id` {error}"))
 }
 
 fn key_id(field: &str, text: &str) -> Result<KeyId, Misfit> {
-    KeyId::parse(text).map_err(|error| format!("`{field}` {error}"))
+    KeyId::parse_stored(text).map_err(|error| format!("`{field}` {error}"))
 }
 
 fn note(text: &str) -> Result<Note, Misfit> {
-    Note::parse(text).map_err(|error| format!("`note` {error}"))
+    Note::parse_stored(text).map_err(|error| format!("`note` {error}"))
 }
 
 fn idempotency_key(text: &str) -> Result<IdempotencyKey, Misfit> {
-    IdempotencyKey::parse(text).map_err(|error| format!("`idempotency_key` {error}"))
+    IdempotencyKey::parse_stored(text).map_err(|error| format!("`idempotency_key` {error}"))
 }
 
 fn token(number: u64) -> Result<FencingToken, Misfit> {

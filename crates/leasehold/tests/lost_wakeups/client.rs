@@ -185,6 +185,7 @@ impl Granted {
             mode,
             token: grant["fencing_token"].as_u64().unwrap(),
             asked: self.asked,
+            sent: self.sent,
             granted,
             safe_until,
             ended: None,

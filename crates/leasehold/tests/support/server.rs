@@ -147,6 +147,13 @@ impl Launch {
         server
     }
 
+    /// Starts it at this address, and does not wait.
+    pub(crate) fn start_unready(self, address: SocketAddr) -> Server {
+        let mut server = Server::spawn(self.0);
+        server.address = address;
+        server
+    }
+
     /// Starts it and waits for it to give up by itself.
     #[track_caller]
     pub(crate) fn start_in_vain(self) -> Ended {
@@ -192,6 +199,11 @@ impl Server {
     #[track_caller]
     pub(crate) fn ask(&self, method: &str, path: &str) -> Reply {
         self.connect().ask(method, path).unwrap()
+    }
+
+    /// The same; `None` if it does not answer yet.
+    pub(crate) fn try_ask(&self, method: &str, path: &str) -> Option<Reply> {
+        Connection::open(self.address).ok()?.ask(method, path).ok()
     }
 
     /// The server's URL, for `leasehold key --server`.

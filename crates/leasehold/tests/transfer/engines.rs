@@ -14,7 +14,7 @@ mod emulator;
 #[expect(dead_code, reason = "the tests of the store use more of it")]
 pub(crate) mod etcd;
 #[path = "../../../store/tests/postgres/server.rs"]
-mod postgres;
+pub(crate) mod postgres;
 
 /// What a client knows of the service, wherever its rows live.
 #[derive(Default)]

@@ -14,13 +14,11 @@ use leasehold_engine::{Engine, ReplicaState};
 use leasehold_store::Leader;
 use tokio::time::sleep;
 
-use super::{Cluster, ForwardedStream, X_LINK_TOKEN};
+use super::{Cluster, ForwardedStream, X_FORWARDED_FOR, X_LINK_TOKEN};
 use crate::error_code::ErrorCode;
 use crate::exchange::{ReplyBody, Request, Response};
 use crate::problem::Problem;
 use crate::request_id::X_REQUEST_ID;
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What is between two neighbours on the way, and not for the next one (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 5] =
@@ -53,11 +51,11 @@ impl Cluster {
             .authority(address.as_str())
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
             .build();
-        let token = HeaderValue::try_from(leader.link_token.as_str());
+        let token = HeaderValue::try_from(leader.link_token.expose());
         let (Ok(uri), Ok(token)) = (uri, token) else {
-            let reason =
-                format!("the leader is known by an address that is not valid: {address:?}");
-            return Err(Problem::new(ErrorCode::NotReady, &reason));
+            tracing::warn!(address, "the address of the leader is not valid");
+            let reason = "the address of the leader is not valid";
+            return Err(Problem::new(ErrorCode::NotReady, reason));
         };
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
@@ -73,7 +71,8 @@ impl Cluster {
         let answer = tokio::select! {
             answer = self.client.request(request.map(Either::Left)) => answer,
             why = given_up(engine, leader) => {
-                let reason = format!("the leader at {address} gave no answer, and {why}");
+                tracing::debug!(address, why, "what was forwarded is given up");
+                let reason = format!("the leader gave no answer, and {why}");
                 return Err(Problem::new(ErrorCode::OutcomeUnknown, &reason));
             }
         };
@@ -83,12 +82,12 @@ impl Cluster {
                 None => ReplyBody::ForwardedStream(ForwardedStream::new(body, engine)),
             })),
             Err(error) if error.is_connect() => {
-                let reason = format!("the leader at {address} is not reached");
-                Err(Problem::new(ErrorCode::NotReady, &reason))
+                tracing::debug!(address, %error, "the leader is not reached");
+                Err(Problem::new(ErrorCode::NotReady, "the leader is not reached"))
             }
-            Err(_) => {
-                let reason = format!("the leader at {address} gave no answer");
-                Err(Problem::new(ErrorCode::OutcomeUnknown, &reason))
+            Err(error) => {
+                tracing::debug!(address, %error, "the leader gave no answer");
+                Err(Problem::new(ErrorCode::OutcomeUnknown, "the leader gave no answer"))
             }
         }
     }
@@ -111,9 +110,7 @@ async fn not_relied_on(engine: &Engine, leader: &Leader) -> String {
     let mut state = engine.watch_state();
     let is_over = |state: &ReplicaState| !matches!(state, ReplicaState::Following(current) if current == leader);
     match state.wait_for(is_over).await.as_deref() {
-        Ok(ReplicaState::Following(next)) => {
-            format!("another replica leads now, the one at {}", next.address)
-        }
+        Ok(ReplicaState::Following(_)) => "another replica leads now".to_owned(),
         Ok(ReplicaState::Leading(_) | ReplicaState::Standby) => "this replica leads now".to_owned(),
         Ok(ReplicaState::Recovering { reason }) => {
             format!("it may not lead any more ({reason})")

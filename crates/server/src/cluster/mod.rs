@@ -4,15 +4,18 @@
 //! (`connector.rs`).
 //!
 //! The link is authenticated by link tokens. Each replica draws one at start; the leader's stands beside
-//! its address in the store, and followers tell theirs to the leader. So only who can read the store
-//! can hand requests on, and only the leader can call for an election.
+//! its address in the store, and followers tell theirs to the leader. So only readers of the store can
+//! forward requests, and only the leader can call for an election. A follower is listed once it has
+//! proved that it answers at its address (`proof.rs`).
 
 mod connector;
 mod forwarded_stream;
 mod hand_on;
 mod keep_in_touch;
 mod members;
+mod proof;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,21 +27,24 @@ use hyper::http::uri::Scheme;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use leasehold_engine::{Engine, ReplicaState};
-use leasehold_store::Leader;
+use leasehold_store::{Leader, LinkToken};
 use subtle::ConstantTimeEq;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::error_code::ErrorCode;
 use crate::problem::Problem;
 use crate::tls::Tls;
 use connector::Connector;
 pub(crate) use forwarded_stream::ForwardedStream;
-pub(crate) use keep_in_touch::{ELECTION_PATH, GREETING_PATH};
+pub(crate) use keep_in_touch::{ELECTION_PATH, GREETING_PATH, PROOF_PATH};
 pub(crate) use members::Member;
 use members::Members;
 
 /// What a replica shows when it hands a request on: the link token of the one that it calls.
 const X_LINK_TOKEN: HeaderName = HeaderName::from_static("x-leasehold-link");
+
+/// The clients of a request that was forwarded, the last one named by the replica that did.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -48,7 +54,7 @@ pub struct Link {
     /// Its address: `host:port`.
     pub address: String,
     /// What they show when they call.
-    pub token: String,
+    pub token: LinkToken,
 }
 
 /// This replica among the others.
@@ -58,6 +64,8 @@ pub struct Cluster {
     scheme: Scheme,
     client: Client<Connector, Either<Incoming, Empty<Bytes>>>,
     members: Members,
+    /// One for each member that may be proving its address.
+    proofs: Semaphore,
 }
 
 /// Where a request is answered.
@@ -75,7 +83,8 @@ impl Cluster {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build(Connector::new(tls));
-        Self { link, scheme, client, members: Members::default() }
+        let proofs = Semaphore::new(keep_in_touch::MAX_PROOFS);
+        Self { link, scheme, client, members: Members::default(), proofs }
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -112,7 +121,20 @@ impl Cluster {
         }
     }
 
+    /// Where a request came from that was let in here: if another replica forwarded it, from the client
+    /// that this replica named last; otherwise from the peer. Only replicas know the link token
+    /// ([`Cluster::place`]), so nobody else can name a client.
+    pub(crate) fn source(headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        if !headers.contains_key(X_LINK_TOKEN) {
+            return peer;
+        }
+        let last = headers.get_all(X_FORWARDED_FOR).iter().next_back();
+        let last =
+            last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+        last.unwrap_or(peer)
+    }
+
     fn is_ours(&self, token: &HeaderValue) -> bool {
-        token.as_bytes().ct_eq(self.link.token.as_bytes()).into()
+        token.as_bytes().ct_eq(self.link.token.expose().as_bytes()).into()
     }
 }

@@ -12,7 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
@@ -128,6 +128,16 @@ pub async fn serve<S: HttpService>(
     Ok(())
 }
 
+/// The first second of the year 10000, in Unix time.
+const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
+
+/// Whether the wall clock shows a time that the header `Date` cannot tell. The HTTP library panics then,
+/// with or without that header, so no connection is served.
+#[must_use]
+pub fn clock_is_beyond_http_dates() -> bool {
+    SystemTime::now().duration_since(UNIX_EPOCH).is_ok_and(|since| since >= YEAR_10000)
+}
+
 struct Server {
     protocols: Arc<Protocols>,
     slots: Arc<Semaphore>,
@@ -146,6 +156,11 @@ impl Server {
     ) -> io::Result<Option<(TcpStream, IpAddr, OwnedSemaphorePermit)>> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
+            Ok(_) if clock_is_beyond_http_dates() => {
+                tracing::error!("a connection is refused: the clock is beyond the year 9999");
+                sleep(ACCEPT_PAUSE).await;
+                Ok(None)
+            }
             Ok((stream, caller)) => {
                 // Without it the connection works all the same, with replies that may wait for an
                 // acknowledgement.

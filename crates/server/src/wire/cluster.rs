@@ -18,7 +18,8 @@ pub(crate) struct Cluster<'a> {
 /// The replica that leads.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LeadingReplica<'a> {
-    /// Where the others reach it; null for a service that runs alone.
+    /// Where the others reach it; null for a service that runs alone, and for callers that are not admins
+    /// of the namespace `default`.
     address: Option<&'a str>,
     /// Its term; grows with every change of leadership.
     #[schema(minimum = 1)]
@@ -31,16 +32,23 @@ pub(crate) struct LeadingReplica<'a> {
 /// A replica that follows.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FollowingReplica<'a> {
-    /// Where the others reach it.
-    address: &'a str,
+    /// Where the others reach it; null for callers that are not admins of the namespace `default`.
+    address: Option<&'a str>,
     /// How long ago it was in touch, in milliseconds.
     silent_for_ms: u64,
 }
 
 impl<'a> Cluster<'a> {
-    pub(crate) fn new(address: Option<&'a str>, term: Term, members: &'a [Member]) -> Self {
+    /// What one caller sees: an operator with addresses, any other without.
+    pub(crate) fn new(
+        address: Option<&'a str>,
+        term: Term,
+        members: &'a [Member],
+        shows_addresses: bool,
+    ) -> Self {
+        let address = address.filter(|_| shows_addresses);
         let member = |member: &'a Member| FollowingReplica {
-            address: &member.address,
+            address: shows_addresses.then_some(&*member.address),
             silent_for_ms: whole_ms(member.silent_for),
         };
         Self {

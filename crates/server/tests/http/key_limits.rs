@@ -245,3 +245,52 @@ fn a_key_fills_its_namespace_as_far_as_its_quotas_allow() {
     let metrics = service.call("GET", "/metrics");
     assert!(metrics.text().contains("code=\"quota_exceeded\""), "{}", metrics.text());
 }
+
+/// An admin of a namespace took its own limits away with one `PATCH`, or made itself a key without any.
+#[test]
+fn an_admin_of_a_namespace_cannot_lift_its_own_limits() {
+    let service = Service::start_with_keys();
+    let body = json!({
+        "namespace": "red", "role": "admin",
+        "requests_per_second": 1_000, "burst": 2_000, "max_locks": 10,
+    });
+    let made = service.post_as(ADMIN_KEY, "/v1/keys", &body.to_string()).ok(201);
+    let admin = made["key"].as_str().unwrap();
+    let refused = |reply: Reply, name: &str| {
+        let problem = reply.refusal(403, "forbidden");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(name) && detail.contains("your own key"), "{detail}");
+    };
+    for (change, name) in [
+        (json!({ "max_locks": null }), "max_locks"),
+        (json!({ "max_locks": 11 }), "max_locks"),
+        (json!({ "requests_per_second": null }), "requests_per_second"),
+        (json!({ "burst": 2_001 }), "burst"),
+    ] {
+        refused(service.patch_as(admin, &target_of(admin), &change.to_string()), name);
+    }
+    let limits = json!({ "requests_per_second": 1_000, "max_locks": 10 });
+    let new = |change: Value| {
+        let mut body = json!({ "role": "admin", "requests_per_second": 1_000, "max_locks": 10 });
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        service.post_as(admin, "/v1/keys", &body.to_string())
+    };
+    refused(new(json!({ "max_locks": null })), "max_locks");
+    refused(new(json!({ "max_locks": 11 })), "max_locks");
+    refused(new(json!({ "requests_per_second": null })), "requests_per_second");
+    let other = new(json!({})).ok(201);
+    let other = other["key"].as_str().unwrap();
+    // Not by way of another key either, in whichever direction.
+    refused(service.patch_as(other, &target_of(admin), r#"{"max_locks": 12}"#), "max_locks");
+    refused(service.patch_as(admin, &target_of(other), r#"{"max_locks": 12}"#), "max_locks");
+    // To lower a limit, and to set one that is not of its own, is its business.
+    service.patch_as(admin, &target_of(other), r#"{"max_locks": 9, "max_holds": 5}"#).ok(200);
+    // A key that the operator gave more: what is not changed is not judged.
+    let rich = make_key(&service, "red", &json!({ "max_locks": 50, "max_holds": 5 }));
+    let changed = service.patch_as(admin, &target_of(&rich), r#"{"max_holds": 4}"#).ok(200);
+    assert_eq!(changed["max_locks"], 50);
+    // The operator can.
+    change(&service, admin, &json!({ "max_locks": null }));
+    change(&service, &rich, &limits);
+    change(&service, &rich, &json!({ "max_locks": 1_000 }));
+}

@@ -242,3 +242,58 @@ fn in_dev_mode_everybody_is_the_operator() {
     service.call("POST", LOCK).ok(201);
     service.post_as("whatever", "/v1/keys", r#"{"namespace": "red", "role": "read"}"#).ok(201);
 }
+
+/// Keys could be guessed as fast as the network allows, and one of them is chosen by a person.
+#[test]
+fn guessing_keys_is_slowed_down_for_one_address() {
+    let service = Service::start_with_keys();
+    let made = service.post_as(ADMIN_KEY, "/v1/keys", r#"{"role": "write"}"#).ok(201);
+    let made = made["key"].as_str().unwrap();
+    let guess = |number: u32| service.call_as(&format!("guess {number}"), "GET", "/v1/waits");
+    for number in 0..30 {
+        guess(number).refusal(401, "unauthorized");
+    }
+    let problem = guess(30).refusal(429, "too_many_failed_keys");
+    assert_eq!(problem["outcome"], "none");
+    // Neither is the right guess told from a wrong one; a key that cannot be guessed goes on working.
+    service.call_as(ADMIN_KEY, "GET", "/v1/waits").refusal(429, "too_many_failed_keys");
+    service.call_as(made, "GET", "/v1/waits").ok(200);
+    // Nor does a caller name its own address.
+    let forged =
+        [("x-api-key", "guess"), ("x-leasehold-link", "x"), ("x-forwarded-for", "192.0.2.7")];
+    service.call_with("GET", "/v1/waits", &forged).refusal(429, "too_many_failed_keys");
+    // A call without a key guesses nothing.
+    service.call("GET", "/v1/waits").refusal(401, "unauthorized");
+}
+
+/// Browsers and caches were told nothing of what a reply is.
+#[test]
+fn replies_are_for_their_callers_alone() {
+    let service = Service::start_with_keys();
+    for target in
+        ["/v1/waits", "/v1/healthcheck", "/v1/docs", "/v1/docs/errors", "/nothing", "/metrics"]
+    {
+        let reply = service.call_as(ADMIN_KEY, "GET", target);
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{target}");
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{target}");
+        let is_page =
+            reply.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        assert_eq!(is_page, reply.header("content-security-policy").is_some(), "{target}");
+    }
+    let script = service.call("GET", "/v1/docs/start.js");
+    assert_eq!(script.header("cache-control"), Some("max-age=86400"));
+    assert_eq!(script.header("x-content-type-options"), Some("nosniff"));
+}
+
+/// Two names that look the same were two locks, and a line with an override read backwards in a log.
+#[test]
+fn names_and_notes_with_hidden_characters_are_refused() {
+    let service = Service::start_with_keys();
+    for hidden in ["%E2%80%AE", "%E2%80%8B", "%E2%80%A8", "%EF%BB%BF"] {
+        let lock = format!("/v1/distributed_lock/a{hidden}b");
+        let problem = service.call_as(ADMIN_KEY, "POST", &lock).refusal(400, "invalid_id");
+        assert!(problem["detail"].as_str().unwrap().contains("U+"), "{problem}");
+    }
+    let body = r#"{"role": "read", "label": "a\u202eb"}"#;
+    service.post_as(ADMIN_KEY, "/v1/keys", body).refusal(400, "invalid_body");
+}

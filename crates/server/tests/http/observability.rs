@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use leasehold_server::MetricsAccess;
 use serde_json::json;
 
 use crate::support::service::ADMIN_KEY;
@@ -152,4 +153,42 @@ fn a_key_is_never_in_a_log_a_metric_or_a_refusal() {
     for never in [secret, ADMIN_KEY, "colour"] {
         assert!(!log.contains(never), "{never} is in\n{log}");
     }
+}
+
+/// With an address of their own, the probes and the metrics stayed on that of the API as well.
+#[test]
+fn probes_with_an_address_of_their_own_leave_that_of_the_api() {
+    let mut setup = Setup::default();
+    setup.server.probes_elsewhere = true;
+    let service = setup.start().ready();
+    for path in ["/livez", "/readyz", "/metrics"] {
+        service.call("GET", path).refusal(404, "no_such_route");
+    }
+    service.call("GET", "/v1/healthcheck").ok(200);
+}
+
+/// Any client could read which namespaces there are, and how busy each is.
+#[test]
+fn metrics_can_be_closed_or_asked_for_a_key_of_the_operator() {
+    let start = |access| {
+        let mut setup = Setup::with_keys();
+        setup.server.metrics_access = access;
+        setup.start().ready()
+    };
+    let service = start(MetricsAccess::Key);
+    service.call("GET", "/metrics").refusal(401, "unauthorized");
+    assert_eq!(service.call_as(ADMIN_KEY, "GET", "/metrics").status, 200);
+    for (namespace, role) in [("default", "read"), ("tenant", "admin")] {
+        let body = json!({ "namespace": namespace, "role": role }).to_string();
+        let made = service.post_as(ADMIN_KEY, "/v1/keys", &body).ok(201);
+        let reply = service.call_as(made["key"].as_str().unwrap(), "GET", "/metrics");
+        if namespace == "default" {
+            assert_eq!(reply.status, 200, "a scraper needs no more than to read");
+        } else {
+            reply.refusal(403, "forbidden");
+        }
+    }
+    let service = start(MetricsAccess::Off);
+    service.call_as(ADMIN_KEY, "GET", "/metrics").refusal(404, "no_such_route");
+    service.call("GET", "/readyz").ok(200);
 }

@@ -1,5 +1,6 @@
 //! What replicas know of each other.
 
+use std::net::TcpListener;
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
@@ -126,4 +127,57 @@ fn a_follower_that_stops_answers_what_it_forwarded_and_ends_streams() {
     while stream.block().is_some() {}
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     leader.waits(0);
+}
+
+/// Any address in a greeting became a member. A leader that stopped called 35 forged ones one by one, a second
+/// each. The token that a greeting needs stood in the log.
+#[test]
+fn a_greeting_lists_only_a_replica_that_proves_its_address() {
+    let leader = replica(&MoodyStore::new(Mood::Works), "leader").ready();
+    // Takes connections and never answers, as a forged address does at worst.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    // Answers everything, and has not read the store.
+    let stranger = Service::start();
+    let stranger = stranger.address.to_string();
+    let began = Instant::now();
+    for address in [&silent, &stranger] {
+        let greeting = [
+            ("x-leasehold-link", "leader"),
+            ("x-leasehold-member", address),
+            ("x-leasehold-member-link", "theirs"),
+        ];
+        let reply = leader.call_with("POST", "/internal/greeting", &greeting);
+        let problem = reply.refusal(403, "forbidden");
+        assert!(problem["detail"].as_str().unwrap().contains("prove"), "{problem}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(members(&leader), Vec::<String>::new());
+    leader
+        .call_with("POST", "/internal/proof", &[("x-leasehold-link", "guessed")])
+        .refusal(403, "forbidden");
+}
+
+/// Any key, and for some refusals no key at all, told where the replicas listen.
+#[test]
+fn addresses_of_replicas_are_for_the_operator() {
+    let store = MoodyStore::new(Mood::Works);
+    let leader = replica(&store, "leader").ready();
+    let follower = replica(&store, "follower").following();
+    let began = Instant::now();
+    while members(&leader).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(2), "the follower is not listed");
+        sleep(Duration::from_millis(10));
+    }
+    let body = r#"{"namespace": "tenant", "role": "admin"}"#;
+    let made = leader.post_as(ADMIN_KEY, "/v1/keys", body).ok(201);
+    let cluster = leader.call_as(made["key"].as_str().unwrap(), "GET", "/v1/cluster").ok(200);
+    assert!(cluster["leader"]["epoch"].is_u64(), "{cluster}");
+    assert_eq!(cluster["leader"]["address"], Value::Null);
+    assert_eq!(cluster["members"][0]["address"], Value::Null);
+    assert!(cluster["members"][0]["silent_for_ms"].is_u64(), "{cluster}");
+    let address = leader.address.to_string();
+    drop(leader);
+    let reply = follower.call("GET", LOCK);
+    assert!(reply.status >= 400 && !reply.text().contains(&address), "{}", reply.text());
 }

@@ -37,7 +37,7 @@ pub async fn a_lease_that_lasts_keeps_rivals_out(harness: &dyn Harness) {
         assert_eq!(leading.renew(epoch).await, Ok(()));
         let leader = rival.leader().await.expect("readable").expect("somebody leads");
         assert_eq!(leader.epoch, epoch);
-        assert!(!leader.address.is_empty() && !leader.link_token.is_empty(), "{leader:?}");
+        assert!(!leader.address.is_empty() && !leader.link_token.expose().is_empty(), "{leader:?}");
         assert_eq!(rival.claim().await, Err(StoreError::Led(Box::new(leader))));
         sleep(lease / 4).await;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leasehold_core::Wall;
 
 use super::wire::{Properties, Value};
-use crate::store::{Epoch, Leader};
+use crate::store::{Epoch, Leader, LinkToken};
 
 /// Version of what is stored: which kinds there are and what their properties mean. Format 1 had no pages
 /// (`pages.rs`), and is otherwise the same; a claim turns it into format 2.
@@ -26,7 +26,7 @@ pub(super) struct Fence {
     /// False once it has resigned.
     pub(super) leads: bool,
     pub(super) address: String,
-    pub(super) link_token: String,
+    pub(super) link_token: LinkToken,
     pub(super) since: Wall,
     pub(super) lease: Duration,
     /// How many parts of a large batch are committed but not yet in their rows.
@@ -58,7 +58,7 @@ impl Fence {
             ("claimant", Value::string(&self.claimant)),
             ("leads", Value::boolean(self.leads)),
             ("address", Value::string(&self.address)),
-            ("link_token", Value::string(&self.link_token)),
+            ("link_token", Value::string(self.link_token.expose())),
             ("since_ms", Value::integer(self.since.0)),
             ("lease_ms", number(millis)),
             ("parts", Value::integer(self.parts)),
@@ -90,7 +90,7 @@ impl Fence {
             claimant: text("claimant")?,
             leads: value("leads").and_then(Value::as_boolean).ok_or_else(|| misfit("leads"))?,
             address: text("address")?,
-            link_token: text("link_token")?,
+            link_token: text("link_token")?.into(),
             since: Wall(integer("since_ms")?),
             lease: Duration::from_millis(number("lease_ms")?),
             parts: integer("parts")?,
@@ -109,7 +109,7 @@ mod tests {
             claimant: "c".to_owned(),
             leads: true,
             address: "a:1".to_owned(),
-            link_token: "t".to_owned(),
+            link_token: "t".to_owned().into(),
             since: Wall(5),
             lease: Duration::from_secs(6),
             parts: 7,

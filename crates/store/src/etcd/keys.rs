@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::wire::KeyValue;
-use crate::store::{Epoch, Leader, StoreError};
+use crate::store::{Epoch, Leader, LinkToken, StoreError};
 
 /// Version of the layout: which keys there are and what they mean. `upgrade.rs` knows the formats before.
 pub(super) const FORMAT: u32 = 4;
@@ -114,7 +114,7 @@ pub(super) struct Fence {
 pub(super) struct LeaderValue {
     pub(super) epoch: u64,
     pub(super) address: String,
-    pub(super) link_token: String,
+    pub(super) link_token: LinkToken,
     /// Milliseconds since 1970.
     pub(super) since: i64,
     /// Which handle claimed it.
@@ -208,7 +208,7 @@ mod tests {
         let mut leader = LeaderValue {
             epoch: 2,
             address: "host:1".to_owned(),
-            link_token: "token".to_owned(),
+            link_token: "token".to_owned().into(),
             since: 5,
             holder: 6,
             lease_ms: Some(7),

@@ -203,7 +203,7 @@ impl Meta {
             let leader = Leader {
                 epoch: Epoch(epoch.unsigned_abs()),
                 address: row.try_get("leader_address")?,
-                link_token: row.try_get("leader_link_token")?,
+                link_token: row.try_get::<_, String>("leader_link_token")?.into(),
                 since: row.try_get::<_, Stamp>("leader_since")?.0,
             };
             // A length that none can have is that of a row that was tampered with: it never ends.
@@ -265,7 +265,7 @@ async fn claim(
             &[
                 (&Cell::Uuid(id), Type::UUID),
                 (address, Type::TEXT),
-                (link_token, Type::TEXT),
+                (&link_token.expose(), Type::TEXT),
                 (&lease.as_secs_f64(), Type::FLOAT8),
             ],
         )

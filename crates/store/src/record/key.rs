@@ -39,29 +39,29 @@ pub(super) fn decode(bytes: &[u8]) -> Option<RowKey> {
     let mut name = || parts.next().and_then(unescape);
     let mut hold = || {
         Some(HoldKey {
-            namespace: Namespace::parse(&name()?).ok()?,
-            lock_id: LockId::parse(&name()?).ok()?,
+            namespace: Namespace::parse_stored(&name()?).ok()?,
+            lock_id: LockId::parse_stored(&name()?).ok()?,
             mode: match name()?.as_ref() {
                 "r" => Mode::Read,
                 "w" => Mode::Write,
                 _ => return None,
             },
-            process_id: ProcessId::parse(&name()?).ok()?,
+            process_id: ProcessId::parse_stored(&name()?).ok()?,
         })
     };
     let key = match kind {
         "hold" => RowKey::Hold(hold()?),
         "release" => RowKey::Release(hold()?),
         "lock" => {
-            let namespace = Namespace::parse(&name()?).ok()?;
-            RowKey::Lock(namespace, LockId::parse(&name()?).ok()?)
+            let namespace = Namespace::parse_stored(&name()?).ok()?;
+            RowKey::Lock(namespace, LockId::parse_stored(&name()?).ok()?)
         }
         "history" => {
             let digits = name()?;
             let slot: u64 = digits.parse().ok()?;
             (slot.to_string() == digits).then_some(RowKey::Past(slot))?
         }
-        "key" => RowKey::Key(KeyId::parse(&name()?).ok()?),
+        "key" => RowKey::Key(KeyId::parse_stored(&name()?).ok()?),
         _ => return None,
     };
     parts.next().is_none().then_some(key)

@@ -457,7 +457,7 @@ fn hold_row(hold: HoldKey, facts: &HoldFacts<'_>) -> Result<Row, Misfit> {
 }
 
 fn read_key_id(text: &str) -> Result<KeyId, Misfit> {
-    KeyId::parse(text).map_err(|_| "its key id is not a slug")
+    KeyId::parse_stored(text).map_err(|_| "its key id is not a slug")
 }
 
 fn release_row(hold: HoldKey, facts: &ReleaseFacts<'_>) -> Result<Row, Misfit> {
@@ -469,10 +469,11 @@ fn past_row(slot: u64, facts: &PastFacts<'_>) -> Result<Row, Misfit> {
     Ok(Row::Past {
         slot,
         namespace: read_namespace(facts.namespace)?,
-        lock_id: LockId::parse(facts.lock_id).map_err(|_| "its lock's name was never accepted")?,
+        lock_id: LockId::parse_stored(facts.lock_id)
+            .map_err(|_| "its lock's name was never accepted")?,
         past: PastHold {
             number: facts.number,
-            process_id: ProcessId::parse(facts.process_id)
+            process_id: ProcessId::parse_stored(facts.process_id)
                 .map_err(|_| "its process's name was never accepted")?,
             mode: match facts.mode {
                 StoredMode::Read => Mode::Read,
@@ -495,15 +496,15 @@ fn past_row(slot: u64, facts: &PastFacts<'_>) -> Result<Row, Misfit> {
 }
 
 fn read_namespace(text: &str) -> Result<Namespace, Misfit> {
-    Namespace::parse(text).map_err(|_| "its namespace is not a slug")
+    Namespace::parse_stored(text).map_err(|_| "its namespace is not a slug")
 }
 
 fn read_note(text: &str) -> Result<Note, Misfit> {
-    Note::parse(text).map_err(|_| "its note was never accepted")
+    Note::parse_stored(text).map_err(|_| "its note was never accepted")
 }
 
 fn read_idempotency_key(text: &str) -> Result<IdempotencyKey, Misfit> {
-    IdempotencyKey::parse(text).map_err(|_| "its idempotency key was never accepted")
+    IdempotencyKey::parse_stored(text).map_err(|_| "its idempotency key was never accepted")
 }
 
 fn key_row(key_id: KeyId, facts: &KeyFacts<'_>) -> Result<Row, Misfit> {

@@ -26,7 +26,7 @@ pub(crate) fn candidate() -> Candidate {
     Candidate {
         address: "127.0.0.1:8000".to_owned(),
         lease: LEASE,
-        link_token: "shared by replicas".to_owned(),
+        link_token: "shared by replicas".to_owned().into(),
     }
 }
 

@@ -22,7 +22,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Look at the replicas",
     description: "Shows who leads, in which epoch and since when, and which other replicas were in touch \
                   with it in the last 10 seconds. Any replica can be asked: the leader answers. A service \
-                  that runs alone, or leads on demand, leads itself and has no address for others.",
+                  that runs alone, or leads on demand, leads itself and has no address for others. \
+                  Addresses are shown to admins of the namespace `default` alone; for other callers they \
+                  are null.",
     parameters: &[],
     headers: &[],
     success: (StatusCode::OK, Shape::Cluster),
@@ -33,6 +35,7 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let shows_addresses = caller.is_operator();
     Call::read(&api, caller, &ENDPOINT, request, |_| Ok(())).await?;
     api.engine.attend().await?;
     let ReplicaState::Leading(term) = *api.engine.state() else {
@@ -40,5 +43,5 @@ async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Respo
     };
     let members = api.cluster.as_ref().map(|cluster| cluster.members()).unwrap_or_default();
     let address = api.cluster.as_ref().map(|cluster| cluster.link().address.as_str());
-    Ok(reply::json(StatusCode::OK, &wire::Cluster::new(address, term, &members)))
+    Ok(reply::json(StatusCode::OK, &wire::Cluster::new(address, term, &members, shows_addresses)))
 }

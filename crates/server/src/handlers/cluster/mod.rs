@@ -3,3 +3,4 @@
 pub(crate) mod election;
 pub(crate) mod get;
 pub(crate) mod greeting;
+pub(crate) mod proof;

@@ -70,7 +70,7 @@ fn parse(call: &Call<'_>, mode: Mode) -> Result<(Command, Detail), Problem> {
         wants: vec![Want { lock_id, mode, create_if_missing }],
         terms: call.terms()?,
         wait: call.wait()?,
-        quotas: call.caller.quotas,
+        quotas: call.caller.limits.quotas,
     };
     let detail = acquire.terms.detail;
     Ok((Command::Acquire(acquire), detail))

@@ -88,7 +88,8 @@ fn parse(asked: &AcquireRequest, caller: Caller, terms: Terms) -> Result<Acquire
         return Err(body::invalid(&format!("`locks` names {name:?} twice; name each lock once")));
     }
     let wait = Duration::from_secs(wait_secs.into());
-    let Caller { namespace, quotas, .. } = caller;
+    let Caller { namespace, limits, .. } = caller;
+    let quotas = limits.quotas;
     Ok(Acquire { namespace, process_id, wants, terms, wait, quotas })
 }
 

@@ -50,6 +50,6 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
 
 fn parse(call: &Call<'_>) -> Result<(Command, Detail), Problem> {
     let (hold, terms, detail) = (call.hold(Mode::Read)?, call.terms()?, call.detail());
-    let quotas = call.caller.quotas;
+    let quotas = call.caller.limits.quotas;
     Ok((Command::Upgrade { hold, terms, wait: call.wait()?, quotas }, detail))
 }

@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use leasehold_core::{Command, Namespace, Refusal, Reply, Role};
 use leasehold_engine::{Clock, SystemClock};
 
+use super::own_limits;
 use crate::auth::Caller;
 use crate::body::{self, Bounds};
 use crate::call::Call;
@@ -25,7 +26,8 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
     summary: "Create an API key",
     description: "Makes a key and shows it once. Admins of the namespace `default` make keys of any \
                   namespace, other admins only of their own. Its calls can be bounded: how many in a \
-                  second, and how far they may fill the namespace.",
+                  second, and how far they may fill the namespace. Limits beyond those of the caller's own \
+                  key are for admins of the namespace `default`.",
     parameters: &[],
     headers: &[],
     success: (StatusCode::CREATED, Shape::NewKey),
@@ -51,6 +53,7 @@ async fn handle(api: ApiState, caller: Caller, request: Request) -> Result<Respo
     let role = asked.role.into();
     let namespace = namespace(&caller, asked.namespace.as_deref())?;
     let limits = asked.limits().map_err(Refusal::from)?;
+    own_limits::check(&caller, limits, None)?;
     let now = SystemClock.now().wall;
     let made = credentials::generate(namespace, role, asked.label.unwrap_or_default(), now, limits)
         .map_err(|error| refuse(&error))?;

@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod limit;
 pub(crate) mod list;
+mod own_limits;
 pub(crate) mod revoke;
 
 use leasehold_core::Namespace;

@@ -40,6 +40,6 @@ fn parse(call: &Call<'_>) -> Result<Command, Problem> {
         namespace: call.caller.namespace.clone(),
         lock_id: call.lock_id()?,
         new: AskedKind::of(&call.query)?.new_lock()?,
-        quotas: call.caller.quotas,
+        quotas: call.caller.limits.quotas,
     })
 }

@@ -112,7 +112,7 @@ pub(crate) struct Replica {
 
 impl Replica {
     fn link(&self, address: SocketAddr) -> Link {
-        Link { address: address.to_string(), token: self.token.clone() }
+        Link { address: address.to_string(), token: self.token.clone().into() }
     }
 }
 

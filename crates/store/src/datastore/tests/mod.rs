@@ -49,7 +49,7 @@ impl Site {
         let candidate = Candidate {
             address: "127.0.0.1:8000".to_owned(),
             lease: self.lease,
-            link_token: "shared by replicas".to_owned(),
+            link_token: "shared by replicas".to_owned().into(),
         };
         let environment = DatastoreEnvironment {
             emulator_host: Some(host.to_owned()),

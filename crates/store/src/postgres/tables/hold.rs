@@ -59,16 +59,17 @@ pub(super) fn cells<'b>(
 
 pub(super) fn read_key(found: &tokio_postgres::Row) -> Result<HoldKey, Misfit> {
     Ok(HoldKey {
-        namespace: Namespace::parse(column(found, 0)?).map_err(|e| format!("its namespace {e}"))?,
-        lock_id: LockId::parse(column(found, 1)?).map_err(|e| format!("its lock_id {e}"))?,
+        namespace: Namespace::parse_stored(column(found, 0)?)
+            .map_err(|e| format!("its namespace {e}"))?,
+        lock_id: LockId::parse_stored(column(found, 1)?).map_err(|e| format!("its lock_id {e}"))?,
         mode: mode_of(column(found, 2)?)?,
-        process_id: ProcessId::parse(column(found, 3)?)
+        process_id: ProcessId::parse_stored(column(found, 3)?)
             .map_err(|e| format!("its process_id {e}"))?,
     })
 }
 
 pub(super) fn read_idempotency_key(text: &str) -> Result<IdempotencyKey, Misfit> {
-    IdempotencyKey::parse(text).map_err(|e| format!("its idempotency_key {e}"))
+    IdempotencyKey::parse_stored(text).map_err(|e| format!("its idempotency_key {e}"))
 }
 
 pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {

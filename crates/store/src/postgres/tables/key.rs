@@ -50,8 +50,9 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
         return Err("its label is too long".to_owned());
     }
     Ok(Row::Key(ApiKey {
-        key_id: KeyId::parse(column(found, 0)?).map_err(|e| format!("its key_id {e}"))?,
-        namespace: Namespace::parse(column(found, 1)?).map_err(|e| format!("its namespace {e}"))?,
+        key_id: KeyId::parse_stored(column(found, 0)?).map_err(|e| format!("its key_id {e}"))?,
+        namespace: Namespace::parse_stored(column(found, 1)?)
+            .map_err(|e| format!("its namespace {e}"))?,
         role: match column(found, 2)? {
             "read" => Role::Read,
             "write" => Role::Write,

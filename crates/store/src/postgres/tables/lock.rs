@@ -46,8 +46,9 @@ pub(super) fn cells<'b>(
 
 pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
     Ok(Row::Lock {
-        namespace: Namespace::parse(column(found, 0)?).map_err(|e| format!("its namespace {e}"))?,
-        lock_id: LockId::parse(column(found, 1)?).map_err(|e| format!("its lock_id {e}"))?,
+        namespace: Namespace::parse_stored(column(found, 0)?)
+            .map_err(|e| format!("its namespace {e}"))?,
+        lock_id: LockId::parse_stored(column(found, 1)?).map_err(|e| format!("its lock_id {e}"))?,
         uid: LockUid(column::<Uid>(found, 2)?.0),
         kind: LockKind {
             max_readers: count(found, 3)?,

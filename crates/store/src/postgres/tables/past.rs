@@ -62,11 +62,12 @@ pub(super) fn read(found: &tokio_postgres::Row) -> Result<Row, Misfit> {
     let idempotency_key: Option<&str> = column(found, 12)?;
     Ok(Row::Past {
         slot: u64::try_from(slot).map_err(|_| format!("its slot is {slot}"))?,
-        namespace: Namespace::parse(column(found, 2)?).map_err(|e| format!("its namespace {e}"))?,
-        lock_id: LockId::parse(column(found, 3)?).map_err(|e| format!("its lock_id {e}"))?,
+        namespace: Namespace::parse_stored(column(found, 2)?)
+            .map_err(|e| format!("its namespace {e}"))?,
+        lock_id: LockId::parse_stored(column(found, 3)?).map_err(|e| format!("its lock_id {e}"))?,
         past: PastHold {
             number: u64::try_from(number).map_err(|_| format!("its number is {number}"))?,
-            process_id: ProcessId::parse(column(found, 5)?)
+            process_id: ProcessId::parse_stored(column(found, 5)?)
                 .map_err(|e| format!("its process_id {e}"))?,
             mode: mode_of(column(found, 4)?)?,
             token: hold::read_token(token)?,
