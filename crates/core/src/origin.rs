@@ -46,13 +46,13 @@ pub struct RequestId {
 pub enum RequestVerb {
     /// Acquire, upgrade and downgrade: what gives a process a hold.
     Take,
-    /// Refresh a hold, or all of a process.
+    /// Refresh a hold or all of a process, or change the limits of an API key: what does the same each time.
     Refresh,
     /// Release a hold, or all of a process.
     Release,
-    /// Create a lock.
+    /// Create a lock or an API key.
     Create,
-    /// Delete a lock.
+    /// Delete a lock, or revoke an API key.
     Delete,
 }
 
@@ -136,15 +136,26 @@ fn digest_of(command: &Command) -> Option<(RequestVerb, u64)> {
             digest.word("release process");
             RequestVerb::Release
         }
+        // The key itself is drawn for each try: what is asked for is the rest.
+        Command::CreateKey(key) => {
+            digest.word("create key").word(key.namespace.as_str()).word(&key.label);
+            digest.word(&format!("{:?} {:?}", key.role, key.limits));
+            RequestVerb::Create
+        }
+        Command::LimitKey { key_id, patch, namespace: _ } => {
+            digest.word("limit key").word(key_id.as_str()).word(&format!("{patch:?}"));
+            RequestVerb::Refresh
+        }
+        Command::RevokeKey { key_id, end_holds, .. } => {
+            digest.word("revoke key").word(key_id.as_str()).word(&end_holds.to_string());
+            RequestVerb::Delete
+        }
         Command::GetLock { .. }
         | Command::ListLocks(_)
         | Command::GetProcess { .. }
         | Command::GetHistory { .. }
         | Command::GetWaits { .. }
-        | Command::CreateKey(_)
-        | Command::ListKeys { .. }
-        | Command::LimitKey { .. }
-        | Command::RevokeKey { .. } => return None,
+        | Command::ListKeys { .. } => return None,
     };
     Some((verb, digest.0))
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::change::EndCause;
 use crate::command::{Command, HoldKey, LockKind, Mode};
 use crate::history::PastHold;
-use crate::id::{IdempotencyKey, LockId, LockUid, Namespace, Note, ProcessId};
+use crate::id::{IdempotencyKey, KeyId, LockId, LockUid, Namespace, Note, ProcessId};
 use crate::key::{ApiKey, LimitsError};
 use crate::time::{Mono, TimeoutSecs, Wall};
 use crate::token::FencingToken;
@@ -432,6 +432,9 @@ pub enum Refusal {
         /// The token that the hold had.
         token: FencingToken,
     },
+    /// The request was carried out before, and made a key whose secret cannot be shown again.
+    #[error("this request made the API key {:?} before, whose secret was shown once; revoke that key, and ask for another one with another Idempotency-Key", .0.as_str())]
+    KeyShownBefore(KeyId),
     /// Another request had the same idempotency key.
     #[error("the Idempotency-Key {:?} belongs to an earlier request that asked for something else; draw a new key for each request", .0.as_str())]
     IdempotencyKeyReused(IdempotencyKey),

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use crate::command::HoldKey;
-use crate::id::LockUid;
+use crate::id::{KeyId, LockUid};
+use crate::key::ApiKey;
 use crate::origin::RequestId;
 use crate::reply::LockView;
 use crate::token::FencingToken;
@@ -17,7 +18,7 @@ use crate::token::FencingToken;
 pub enum RequestResult {
     /// These holds were granted.
     Granted(Vec<(HoldKey, FencingToken)>),
-    /// Holds were refreshed. To do that again does no harm.
+    /// Holds were refreshed, or limits changed. To do that again does no harm.
     Refreshed,
     /// Holds were released.
     Released,
@@ -25,6 +26,10 @@ pub enum RequestResult {
     Created(LockUid),
     /// A lock was deleted, which had looked like this.
     Deleted(LockView),
+    /// An API key was created. Its secret was shown once, and no one can show it again.
+    KeyCreated(KeyId),
+    /// An API key was revoked.
+    KeyRevoked(Box<ApiKey>),
 }
 
 /// A request that was carried out.

@@ -115,6 +115,8 @@ error_codes! {
         "Revoke keys that are not used any more, or raise the limit of keys.";
     TokensExhausted = "tokens_exhausted", INSUFFICIENT_STORAGE, Retry::Never, "The fencing tokens are used up",
         "Move to a new installation of the service, and to new locks on the resources that check tokens.";
+    KeyShownBefore = "key_shown_before", CONFLICT, Retry::Never, "The API key was made and shown before",
+        "Nothing has changed; a secret is shown once and stored nowhere.";
     KeyExists = "key_exists", CONFLICT, Retry::Later, "The API key exists already",
         "Try again: the service draws a new id.";
     NoSuchKey = "no_such_key", NOT_FOUND, Retry::Never, "No such API key",

@@ -191,6 +191,7 @@ impl From<Refusal> for Problem {
             Refusal::RequestOver { hold: _, token } => {
                 Self::showing(ErrorCode::RequestOver, &reason, Evidence::PastToken(token))
             }
+            Refusal::KeyShownBefore(_) => Self::new(ErrorCode::KeyShownBefore, &reason),
             Refusal::IdempotencyKeyReused(_) => Self::new(ErrorCode::IdempotencyKeyReused, &reason),
         }
     }

@@ -57,8 +57,15 @@ pub(super) fn repeat(
         (RequestResult::Deleted(lock), Command::DeleteLock { .. }) => {
             Ok(Some(Decision::read(Reply::Lock(lock.clone()))))
         }
-        (RequestResult::Refreshed, Command::Refresh { .. } | Command::RefreshProcess { .. }) => {
-            Ok(None)
+        (
+            RequestResult::Refreshed,
+            Command::Refresh { .. } | Command::RefreshProcess { .. } | Command::LimitKey { .. },
+        ) => Ok(None),
+        (RequestResult::KeyCreated(key_id), Command::CreateKey(_)) => {
+            Err(Refusal::KeyShownBefore(key_id.clone()))
+        }
+        (RequestResult::KeyRevoked(key), Command::RevokeKey { .. }) => {
+            Ok(Some(Decision::read(Reply::Key((**key).clone()))))
         }
         _ => Err(reused()),
     }
@@ -105,7 +112,9 @@ pub(super) fn result_of(
         Command::Acquire(_) | Command::Upgrade { .. } | Command::Downgrade { .. } => {
             granted_by(&decision.changes)
         }
-        Command::Refresh { .. } | Command::RefreshProcess { .. } => Some(RequestResult::Refreshed),
+        Command::Refresh { .. } | Command::RefreshProcess { .. } | Command::LimitKey { .. } => {
+            Some(RequestResult::Refreshed)
+        }
         Command::Release { .. } | Command::ReleaseProcess { .. } => Some(RequestResult::Released),
         Command::CreateLock { new, namespace, lock_id, .. } => {
             // A lock that was there, waiting for its first holder, has a UUID of its own.
@@ -124,10 +133,15 @@ pub(super) fn result_of(
         | Command::GetProcess { .. }
         | Command::GetHistory { .. }
         | Command::GetWaits { .. }
-        | Command::CreateKey(_)
-        | Command::ListKeys { .. }
-        | Command::LimitKey { .. }
-        | Command::RevokeKey { .. } => None,
+        | Command::ListKeys { .. } => None,
+        Command::CreateKey(key) => Some(RequestResult::KeyCreated(key.key_id.clone())),
+        Command::RevokeKey { .. } => match answer {
+            Answer::Ready(reply) => match &**reply {
+                Reply::Key(key) => Some(RequestResult::KeyRevoked(Box::new(key.clone()))),
+                _ => None,
+            },
+            _ => None,
+        },
     }
 }
 

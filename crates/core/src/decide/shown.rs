@@ -145,6 +145,7 @@ impl Refusal {
             | Self::KeyRevoked
             | Self::LockBeingDeleted(_)
             | Self::RequestOver { .. }
+            | Self::KeyShownBefore(_)
             | Self::IdempotencyKeyReused(_) => None,
         }
     }

@@ -237,6 +237,7 @@ fn of_refusal(refusal: &Refusal) -> Vec<Fact> {
         Refusal::KeyRevoked => ("key_revoked", None),
         Refusal::LockBeingDeleted(_) => ("lock_being_deleted", None),
         Refusal::RequestOver { .. } => ("request_over", None),
+        Refusal::KeyShownBefore(_) => ("key_shown_before", None),
         Refusal::IdempotencyKeyReused(_) => ("idempotency_key_reused", None),
     };
     let mut facts = vec![words(format!("refused {code}"))];

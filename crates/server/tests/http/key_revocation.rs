@@ -66,6 +66,47 @@ fn what_waits_with_a_revoked_key_ends_and_is_never_granted() {
     second.join().unwrap().ok(200);
 }
 
+/// The same where the key is revoked through another instance, which leads on demand as well: the one with the
+/// waits finds out when it looks whether it still leads.
+#[test]
+fn what_waits_at_one_instance_ends_when_its_key_is_revoked_through_another() {
+    let (first, second) = crate::on_demand::two();
+    let key = make_key(&first);
+    first.call_as(ADMIN_KEY, "POST", &format!("{LOCK}?is_exclusive=true")).ok(201);
+    first.call_as(ADMIN_KEY, "PUT", &format!("{LOCK}/write-process/holder")).ok(200);
+    let waiter = begin(&first, &key, &format!("{LOCK}/write-process/late?wait_seconds=60"));
+    until_waiting(&first, 1);
+    revoke(&second, &key, "");
+    waiter.join().unwrap().refusal(401, "unauthorized");
+    second.call_as(ADMIN_KEY, "DELETE", &format!("{LOCK}/write-process/holder")).ok(200);
+    assert_eq!(second.call_as(ADMIN_KEY, "GET", LOCK).ok(200)["current_state"], "FREE");
+}
+
+#[test]
+fn a_key_is_made_limited_and_revoked_once() {
+    let service = Service::start_with_keys();
+    let send = |method: &str, target: &str, mark: &str, body: &str| {
+        let headers = [
+            ("x-api-key", ADMIN_KEY),
+            ("content-type", "application/json"),
+            ("idempotency-key", mark),
+        ];
+        client::send(service.address, method, target, &headers, body)
+    };
+    let made = send("POST", "/v1/keys", "m", r#"{"role": "write"}"#).ok(201);
+    let again = send("POST", "/v1/keys", "m", r#"{"role": "write"}"#);
+    let problem = again.refusal(409, "key_shown_before");
+    assert!(problem["detail"].as_str().unwrap().contains(made["key_id"].as_str().unwrap()));
+    send("POST", "/v1/keys", "m", r#"{"role": "read"}"#).refusal(422, "idempotency_key_reused");
+    let target = format!("/v1/keys/{}", made["key_id"].as_str().unwrap());
+    send("PATCH", &target, "l", r#"{"max_locks": 3}"#).ok(200);
+    send("PATCH", &target, "l", r#"{"max_locks": 3}"#).ok(200);
+    send("PATCH", &target, "l", r#"{"max_locks": 4}"#).refusal(422, "idempotency_key_reused");
+    assert_eq!(send("DELETE", &target, "r", "").ok(200)["key_id"], made["key_id"]);
+    assert_eq!(send("DELETE", &target, "r", "").ok(200)["key_id"], made["key_id"]);
+    send("DELETE", &target, "s", "").refusal(404, "no_such_key");
+}
+
 #[test]
 fn the_holds_of_a_revoked_key_end_if_asked_for() {
     let service = Service::start_with_keys();

@@ -17,7 +17,7 @@ fn instance(store: &MoodyStore) -> Service {
     Setup { store: store.clone(), ..setup }.start()
 }
 
-fn two() -> (Service, Service) {
+pub(crate) fn two() -> (Service, Service) {
     let store = MoodyStore::new(Mood::Works);
     (instance(&store), instance(&store))
 }

@@ -9,7 +9,7 @@ use crate::auth::Caller;
 use crate::body::{self, Bounds};
 use crate::call::Call;
 use crate::credentials::{self, NewKeyError};
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
@@ -29,9 +29,11 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   second, and how far they may fill the namespace. Limits beyond those of the caller's own \
                   key are for admins of the namespace `default`.",
     parameters: &[],
-    headers: &[],
+    headers: &[Header::IdempotencyKey],
     success: (StatusCode::CREATED, Shape::NewKey),
     refusals: &[
+        ErrorCode::KeyShownBefore,
+        ErrorCode::IdempotencyKeyReused,
         ErrorCode::InvalidBody,
         ErrorCode::UnsupportedMediaType,
         ErrorCode::TooManyKeys,

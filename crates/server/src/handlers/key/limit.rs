@@ -7,7 +7,7 @@ use super::{managed_namespace, own_limits};
 use crate::auth::Caller;
 use crate::body::{self, Bounds};
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
@@ -27,9 +27,10 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   it is past a new quota. Limits beyond those of the caller's own key are for admins of the \
                   namespace `default`.",
     parameters: &[],
-    headers: &[],
+    headers: &[Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::LimitedKey),
     refusals: &[
+        ErrorCode::IdempotencyKeyReused,
         ErrorCode::InvalidId,
         ErrorCode::InvalidBody,
         ErrorCode::UnsupportedMediaType,

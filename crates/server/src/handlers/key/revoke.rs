@@ -6,7 +6,7 @@ use leasehold_core::{Command, KeyId, Reply, Role};
 use super::managed_namespace;
 use crate::auth::Caller;
 use crate::call::Call;
-use crate::endpoint::{Endpoint, HttpMethod, Noun, Reply as Shape};
+use crate::endpoint::{Endpoint, Header, HttpMethod, Noun, Reply as Shape};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Handler, Request, Response};
 use crate::handlers::mismatched;
@@ -26,9 +26,9 @@ pub(crate) static ENDPOINT: Endpoint = Endpoint {
                   401 `unauthorized`, and event streams close. What was acquired with it stays held until it \
                   is released or expires; with `end_holds=true` it ends as well, as `forced`.",
     parameters: &[&END_HOLDS],
-    headers: &[],
+    headers: &[Header::IdempotencyKey],
     success: (StatusCode::OK, Shape::Key),
-    refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchKey],
+    refusals: &[ErrorCode::InvalidId, ErrorCode::NoSuchKey, ErrorCode::IdempotencyKeyReused],
     handler: Handler::Keyed(Role::Admin, |api, caller, request| {
         Box::pin(handle(api, caller, request))
     }),
