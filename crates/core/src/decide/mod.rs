@@ -130,7 +130,9 @@ pub(crate) const STEP: usize = 1_000;
 /// that was carried out before, and is sent again with the same idempotency key, is not carried out again.
 pub(crate) fn decide(table: &Table, now: Now, origin: &Origin, command: &Command) -> Decision {
     if command.is_begun() {
-        return finish(table, origin, command, decide_verb(table, now, origin, None, command));
+        let mark = RequestMark::of(origin, command);
+        let decision = decide_verb(table, now, origin, None, command);
+        return finish(table, mark.as_ref(), command, decision);
     }
     let is_revoked = |key_id: &KeyId| !table.keys().contains_key(key_id);
     if origin.revocable_key().is_some_and(is_revoked) {
@@ -142,17 +144,22 @@ pub(crate) fn decide(table: &Table, now: Now, origin: &Origin, command: &Command
         Some(Err(refusal)) => Decision::refuse(refusal),
         Some(Ok(None)) | None => {
             let decision = decide_verb(table, now, origin, mark.as_ref(), command);
-            finish(table, origin, command, decision)
+            finish(table, mark.as_ref(), command, decision)
         }
     }
 }
 
 /// Adds the note that the request was carried out, if it was and may be sent again.
-fn finish(table: &Table, origin: &Origin, command: &Command, mut decision: Decision) -> Decision {
-    if let Some(mark) = RequestMark::of(origin, command)
+fn finish(
+    table: &Table,
+    mark: Option<&RequestMark>,
+    command: &Command,
+    mut decision: Decision,
+) -> Decision {
+    if let Some(mark) = mark
         && let Some(result) = repeat::result_of(table, command, &decision)
     {
-        decision.changes.push(repeat::remembrance(&mark, result));
+        decision.changes.push(repeat::remembrance(mark, result));
     }
     decision
 }
